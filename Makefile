@@ -1,0 +1,76 @@
+# Everything a developer or an operator of a checkout needs. `make` alone lists it.
+# Needs git, make and Python ≥ 3.11 with venv, no root. What is missing is named with its cure.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
+
+# A removed Python or a moved checkout leaves stamps that lie: forget them.
+$(shell { test -x $(PYTHON) && test "$$(cat $(VENV)/place 2>/dev/null)" = "$$(pwd)"; } \
+	|| rm -f $(VENV)/*.stamp)
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: $(VENV)/server.stamp ## Start the server (COSIGNET_PUBLIC_URL=http://localhost:8080 moves it)
+	@exec $(VENV)/bin/cosignet serve $(ARGS)
+
+.PHONY: test
+test: $(VENV)/dev.stamp chromium ## Every test, the browser's included (ARGS="-k words" for some)
+	@$(PYTHON) -m pytest $(ARGS)
+
+.PHONY: e2e
+e2e: $(VENV)/dev.stamp chromium ## The browser's tests alone
+	@$(PYTHON) -m pytest tests/e2e $(ARGS)
+
+.PHONY: check
+check: $(VENV)/dev.stamp ## Style, types, architecture and documents, without a server
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m basedpyright
+	@$(PYTHON) -m pytest tests/test_architecture.py tests/test_repository.py
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp ## Measure, each figure beside its floor
+	@$(PYTHON) -m bench $(ARGS)
+
+.PHONY: lock
+lock: ## Pin the dependencies anew, with hashes (needs uv)
+	@command -v uv >/dev/null || { echo 'make lock needs uv: python3 -m pip install uv' >&2; exit 1; }
+	@$(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
+	@$(LOCK) --group dev -c requirements/server.txt pyproject.toml -o requirements/dev.txt
+LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+.PHONY: clean
+clean: ## Remove what was built and installed here; your data stays
+	@rm -rf $(VENV) .build dist test-results .pytest_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: chromium
+chromium:
+	@sh tools/prerequisite chromium
+
+# Stamps: a second run finds nothing to do. A failed step leaves none and is done again.
+
+$(VENV)/venv.stamp:
+	@base=$$(sh tools/prerequisite python) || exit 1; \
+	test -x $(PYTHON) || "$$base" -m venv --clear $(VENV)
+	@touch $@ && pwd > $(VENV)/place
+
+$(VENV)/server.stamp: $(VENV)/venv.stamp requirements/server.txt pyproject.toml
+	@echo 'Installing the server into $(VENV), once …' >&2
+	@$(PIP) --require-hashes -r requirements/server.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/server.stamp requirements/dev.txt
+	@echo 'Installing what tests need into $(VENV), once …' >&2
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,166 @@
+"""`cosignet apikey`, `invite`, `approver`: who may ask and who decides."""
+
+import argparse
+from typing import Any
+
+from cosignet.cli.output import print_secret, print_table, say, with_runtime
+from cosignet.core.access import DEFAULT_SCOPES, USERNAME, ApiKey, Approver, Scope
+from cosignet.core.encoding import rfc3339
+from cosignet.core.errors import FieldInvalid
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import access, invite
+
+
+async def _organisation_id(rt: Runtime) -> str:
+    return (await access.default_organisation(rt)).id
+
+
+def create_api_key(options: argparse.Namespace) -> int:
+    """Mint an API key."""
+    scopes = frozenset(Scope(scope) for scope in options.scope or DEFAULT_SCOPES)
+
+    async def work(rt: Runtime) -> access.MintedKey:
+        return await access.create_api_key(
+            rt, organisation_id=await _organisation_id(rt), name=options.name, scopes=scopes
+        )
+
+    minted = with_runtime(work)
+    print_secret(options, minted.secret, _key(minted.key) | {"key": minted.secret})
+    say("Keep it: it is stored as a hash only and not shown again.")
+    return 0
+
+
+def list_api_keys(options: argparse.Namespace) -> int:
+    """List API keys."""
+
+    async def work(rt: Runtime) -> list[ApiKey]:
+        return await access.list_api_keys(rt, await _organisation_id(rt))
+
+    print_table(options, [_key(key) for key in with_runtime(work)])
+    return 0
+
+
+def revoke_api_key(options: argparse.Namespace) -> int:
+    """End an API key."""
+
+    async def work(rt: Runtime) -> ApiKey:
+        return await access.revoke_api_key(rt, await _organisation_id(rt), options.id)
+
+    print_table(options, [_key(with_runtime(work))])
+    return 0
+
+
+def create_invite(options: argparse.Namespace) -> int:
+    """Invite an approver."""
+    terms = invite.Terms(
+        note=options.note, max_uses=_uses(options.max_uses), pinned_username=_name(options.username)
+    )
+
+    async def work(rt: Runtime) -> tuple[invite.CodedInvite, str]:
+        organisation = await access.default_organisation(rt)
+        return await invite.by_operator(rt, organisation, terms), rt.public_url
+
+    coded, public_url = with_runtime(work)
+    link = coded.register_url(public_url)
+    print_secret(options, link, _invite(coded) | {"registerUrl": link})
+    say("Send this link to the person. It ends after seven days.")
+    return 0
+
+
+def list_invites(options: argparse.Namespace) -> int:
+    """List invites."""
+
+    async def work(rt: Runtime) -> list[invite.CodedInvite]:
+        return await invite.list_(rt, await _organisation_id(rt))
+
+    print_table(options, [_invite(coded) for coded in with_runtime(work)])
+    return 0
+
+
+def revoke_invite(options: argparse.Namespace) -> int:
+    """End an invite."""
+
+    async def work(rt: Runtime) -> None:
+        await invite.revoke(rt, await _organisation_id(rt), options.code)
+
+    with_runtime(work)
+    say("Revoked.")
+    return 0
+
+
+def list_approvers(options: argparse.Namespace) -> int:
+    """List approvers."""
+
+    async def work(rt: Runtime) -> list[Approver]:
+        return await access.list_approvers(rt, await _organisation_id(rt))
+
+    print_table(options, [_approver(approver) for approver in with_runtime(work)])
+    return 0
+
+
+def activate_approver(options: argparse.Namespace) -> int:
+    """Let an approver decide."""
+
+    async def work(rt: Runtime) -> Approver:
+        return await access.activate_approver(rt, await _organisation_id(rt), options.username)
+
+    print_table(options, [_approver(with_runtime(work))])
+    return 0
+
+
+def revoke_approver(options: argparse.Namespace) -> int:
+    """End an approver's say."""
+
+    async def work(rt: Runtime) -> Approver:
+        return await access.revoke_approver(rt, await _organisation_id(rt), options.username)
+
+    print_table(options, [_approver(with_runtime(work))])
+    return 0
+
+
+def _name(username: str | None) -> str | None:
+    if username is not None and not USERNAME.fullmatch(username.lower()):
+        raise FieldInvalid("--username: 2 to 39 of a–z, 0–9, dot, underscore and hyphen.")
+    return None if username is None else username.lower()
+
+
+def _uses(count: int) -> int:
+    if count < 1:
+        raise FieldInvalid("--max-uses: at least 1.")
+    return count
+
+
+def _key(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": sorted(key.scopes),
+        "createdAt": rfc3339(key.created_at),
+        "revokedAt": _time(key.revoked_at),
+    }
+
+
+def _invite(coded: invite.CodedInvite) -> dict[str, Any]:
+    terms = coded.invite
+    return {
+        "code": coded.code,
+        "username": terms.pinned_username,
+        "uses": f"{terms.uses}/{terms.max_uses}",
+        "expiresAt": _time(terms.expires_at),
+        "revokedAt": _time(terms.revoked_at),
+        "note": terms.note,
+    }
+
+
+def _approver(approver: Approver) -> dict[str, Any]:
+    return {
+        "username": approver.username,
+        "role": str(approver.role),
+        "activatedAt": _time(approver.activated_at),
+        "revokedAt": _time(approver.revoked_at),
+    }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)

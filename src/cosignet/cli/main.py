@@ -1,0 +1,115 @@
+"""The command line's grammar. What a command does is loaded only when it is called."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from cosignet import __version__
+from cosignet.core.access import DEFAULT_SCOPES, Scope
+from cosignet.core.errors import Refusal
+
+NEEDS_SERVER = (
+    "This command needs the server's packages. Install them with: pip install 'cosignet[server]'"
+)
+
+
+class _AddParser(Protocol):
+    # argparse names its parameter so.
+    def __call__(
+        self,
+        name: str,
+        /,
+        *,
+        help: str,  # noqa: A002
+        description: str,
+    ) -> argparse.ArgumentParser: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 refused, 2 wrong usage."""
+    options = parser().parse_args(arguments)
+    module_name, _, name = cast(str, options.run).rpartition(".")
+    try:
+        command = getattr(importlib.import_module(f"cosignet.cli.{module_name}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("cosignet"):
+            raise
+        print(NEEDS_SERVER, file=sys.stderr)
+        return 1
+    try:
+        return command(options)
+    except Refusal as refusal:
+        cure = refusal.cure() if not refusal.detail else ""
+        print(" ".join(filter(None, (str(refusal), cure))), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the grammar."""
+    top = argparse.ArgumentParser(
+        prog="cosignet",
+        description="Critical Action Control: no signature, no approval.",
+    )
+    top.add_argument("--version", action="version", version=f"cosignet {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    serve = _add(commands.add_parser, "serve", "running.serve", "Start the server.")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    serve.add_argument("--port", type=int, help="port to listen on (that of the public URL)")
+    migrate = _add(commands.add_parser, "migrate", "running.migrate", "Update the database.")
+    migrate.add_argument(
+        "--take-public-url",
+        action="store_true",
+        help="bind the store to a changed COSIGNET_PUBLIC_URL, while no passkey is registered",
+    )
+    _add(commands.add_parser, "doctor", "running.doctor", "Check that everything is in order.")
+    for name, words, fill in (
+        ("apikey", "API keys of programs that ask.", _fill_apikey),
+        ("invite", "Invites for people who decide.", _fill_invite),
+        ("approver", "The people who decide.", _fill_approver),
+    ):
+        group = commands.add_parser(name, help=words, description=words)
+        fill(group.add_subparsers(metavar="COMMAND", required=True).add_parser)
+    return top
+
+
+def _fill_apikey(add: _AddParser) -> None:
+    create = _add(add, "create", "access.create_api_key", "Mint a key; prints just the key.")
+    create.add_argument("--name", required=True, help="what approvers read as the requester")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=[str(scope) for scope in Scope],
+        help=f"may be repeated; without it: {', '.join(DEFAULT_SCOPES)}",
+    )
+    _add(add, "list", "access.list_api_keys", "List the keys, without their secrets.")
+    revoke = _add(add, "revoke", "access.revoke_api_key", "End a key at once.")
+    revoke.add_argument("id")
+
+
+def _fill_invite(add: _AddParser) -> None:
+    create = _add(add, "create", "access.create_invite", "Invite an approver; prints the link.")
+    create.add_argument("--username", help="the only name it is for; an existing one recovers it")
+    create.add_argument("--note", help="shown on the registration page")
+    create.add_argument("--max-uses", type=int, default=1, help="how many people (%(default)s)")
+    _add(add, "list", "access.list_invites", "List the invites with their uses.")
+    revoke = _add(add, "revoke", "access.revoke_invite", "End an invite at once.")
+    revoke.add_argument("code")
+
+
+def _fill_approver(add: _AddParser) -> None:
+    _add(add, "list", "access.list_approvers", "List the approvers.")
+    activate = _add(add, "activate", "access.activate_approver", "Let an approver decide.")
+    activate.add_argument("username")
+    revoke = _add(add, "revoke", "access.revoke_approver", "End an approver's say, for ever.")
+    revoke.add_argument("username")
+
+
+def _add(add: _AddParser, name: str, run: str, words: str) -> argparse.ArgumentParser:
+    command = add(name, help=words, description=words)
+    command.set_defaults(run=run)
+    command.add_argument("--json", action="store_true", help="print JSON")
+    return command

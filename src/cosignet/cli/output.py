@@ -1,0 +1,57 @@
+"""Secrets on standard output, words on standard error, so that a shell can take just the secret."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from cosignet.server.app import opened
+from cosignet.server.config import read_config
+from cosignet.server.runtime import Runtime
+
+Answer = TypeVar("Answer")
+
+
+def with_runtime(work: Callable[[Runtime], Awaitable[Answer]]) -> Answer:
+    """Open the configured installation, do one piece of work on it, and close it."""
+
+    async def run() -> Answer:
+        async with opened(read_config()) as runtime:
+            return await work(runtime)
+
+    return asyncio.run(run())
+
+
+def say(*lines: str) -> None:
+    """Tell a person something."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def print_secret(options: argparse.Namespace, secret: str, about: dict[str, Any]) -> None:
+    """Print what was minted: alone, or as JSON with what is known about it."""
+    print(json.dumps(about) if options.json else secret, flush=True)
+
+
+def print_table(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
+    """Print rows, one a line, or as JSON."""
+    if options.json:
+        print(json.dumps(rows))
+        return
+    if not rows:
+        say("None.")
+        return
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    for line in cells:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
+    return "-" if value is None else str(value)

@@ -1,0 +1,146 @@
+"""`cosignet serve`, `migrate`, `doctor`: start the server, and keep it in order."""
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cosignet.cli.output import print_table, say, with_runtime
+from cosignet.core.errors import Refusal, SetupError
+from cosignet.server import app
+from cosignet.server.config import Config, read_config
+from cosignet.server.install import KEY_FILE, rebind
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import access, invite, operate
+from cosignet.server.store.connect import sqlite_path
+
+FREE_DISK_BYTES_MIN = 100 * 1024 * 1024
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run the server until it is told to stop."""
+    config = read_config()
+    port = options.port or config.port
+    if urlsplit(config.public_url).hostname == "localhost" and port != config.port:
+        raise SetupError(
+            f"People open {config.public_url}, but --port is {port}. "
+            f"Set COSIGNET_PUBLIC_URL=http://localhost:{port} too."
+        )
+
+    async def on_start(rt: Runtime) -> None:
+        await _announce(rt, config)
+
+    asyncio.run(app.serve(config, host=options.host, port=port, on_start=on_start))
+    return 0
+
+
+def migrate(options: argparse.Namespace) -> int:
+    """Bring the database up to date."""
+    config = read_config()
+    if options.take_public_url:
+        asyncio.run(rebind(config, clock=app.now_ms, random=secrets.token_bytes))
+        say(f"The store now belongs to {config.public_url}.")
+    with_runtime(_nothing)
+    say("The database is up to date.")
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Check what can be checked from here; the exit status is 1 if something is wrong."""
+    rows = list(_examine())
+    print_table(options, rows)
+    return 1 if any(row["result"] == "wrong" for row in rows) else 0
+
+
+async def _nothing(_: Runtime) -> None:
+    pass
+
+
+async def _announce(rt: Runtime, config: Config) -> None:
+    say(f"Cosignet answers at {config.public_url}; its data is in {config.data_dir}.")
+    if rt.trust_api_invites:
+        say(
+            "API keys of scope `admin` can enrol approvers without your say "
+            "(COSIGNET_API_INVITES=trusted); choose `activate` before others rely on this server."
+        )
+    link = await invite.for_owner(rt, await access.default_organisation(rt))
+    if link is not None:
+        say(
+            "",
+            "Nobody owns it yet. Open this link within an hour and create your passkey:",
+            "",
+            f"    {link.register_url(config.public_url)}",
+            "",
+            "Your first API key is shown there. Then, for another key, or another approver:",
+            "",
+            f"    {_command(config, 'apikey create --name my-agent')}",
+            f"    {_command(config, 'invite create --username alex')}",
+            "",
+        )
+
+
+def _command(config: Config, arguments: str) -> str:
+    program = Path(sys.argv[0]).absolute()
+    settings = f"COSIGNET_DATA_DIR={config.data_dir} COSIGNET_PUBLIC_URL={config.public_url}"
+    return f"{settings} {program} {arguments}"
+
+
+def _examine() -> Iterator[dict[str, str]]:
+    try:
+        config = read_config()
+    except SetupError as refusal:
+        yield _row("settings", "wrong", str(refusal))
+        return
+    yield _row("settings", "fine", config.public_url)
+    yield from _examine_invites(config)
+    yield from _examine_folder(config)
+    if not sqlite_path(config.database_url).exists():
+        yield _row("database", "note", "there is none yet; `cosignet serve` makes one")
+        return
+    yield from _examine_database()
+
+
+def _examine_invites(config: Config) -> Iterator[dict[str, str]]:
+    if config.trust_api_invites:
+        yield _row(
+            "invites",
+            "note",
+            "COSIGNET_API_INVITES=trusted: an API key of scope admin can enrol approvers",
+        )
+
+
+def _examine_folder(config: Config) -> Iterator[dict[str, str]]:
+    if not config.data_dir.exists():
+        return
+    key = config.data_dir / KEY_FILE
+    for path, mode in ((config.data_dir, 0o700), (key, 0o600)):
+        if path.exists() and path.stat().st_mode & 0o777 & ~mode:
+            yield _row(
+                "permissions", "wrong", f"others can open {path}; run: chmod {mode:o} {path}"
+            )
+    free = shutil.disk_usage(config.data_dir).free
+    enough = "fine" if free >= FREE_DISK_BYTES_MIN else "wrong"
+    yield _row("disk", enough, f"{free // 1024**2} MiB free in {config.data_dir}")
+
+
+def _examine_database() -> Iterator[dict[str, str]]:
+    async def owned(rt: Runtime) -> bool:
+        await operate.probe(rt)
+        return await operate.has_owner(rt, access.DEFAULT_ORGANISATION)
+
+    try:
+        has_owner = with_runtime(owned)
+    except Refusal as refusal:
+        yield _row("database", "wrong", str(refusal))
+        return
+    yield _row("database", "fine", "it can be read and written")
+    found = ("fine", "there is one") if has_owner else ("note", "nobody yet; `serve` prints a link")
+    yield _row("owner", *found)
+
+
+def _row(check: str, result: str, words: str) -> dict[str, str]:
+    return {"check": check, "result": result, "what": words}

@@ -1,0 +1,108 @@
+"""Who may do what: roles of people, scopes of API keys, invites."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,38}")
+"""Usernames, after lower-casing; `demo-` names exist in the demo organisation alone."""
+DEMO_PREFIX = "demo-"
+KEY_NAME_CHARACTERS_MAX = 80
+INVITE_NOTE_CHARACTERS_MAX = 200
+INVITE_USES_MAX = 1_000
+
+
+class Role(StrEnum):
+    """What a person may do in an organisation. An auditor only reads."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
+
+
+DECIDING_ROLES = frozenset({Role.OWNER, Role.ADMIN, Role.APPROVER})
+
+
+class Scope(StrEnum):
+    """What an API key may do. `admin` includes the others: it can mint a key with any of them."""
+
+    CREATE = "confirmations:create"
+    READ = "confirmations:read"
+    CONSUME = "confirmations:consume"
+    WEBHOOKS = "webhooks"
+    ADMIN = "admin"
+
+
+DEFAULT_SCOPES = (Scope.CREATE, Scope.READ, Scope.CONSUME)
+
+
+class Enroller(StrEnum):
+    """Who enrolled a credential; stands in the credential's log entry."""
+
+    OPERATOR = "operator"
+    API_KEY = "api_key"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key of a program that asks. The key itself is stored as a hash only."""
+
+    id: str
+    organisation_id: str
+    organisation_slug: str
+    name: str
+    prefix: str
+    scopes: frozenset[Scope]
+    created_at: int
+    revoked_at: int | None
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether this key has a scope."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """A named human who decides."""
+
+    id: str
+    organisation_id: str
+    username: str
+    role: Role
+    user_handle: bytes = field(repr=False)
+    created_at: int
+    activated_at: int | None
+    """None: registered by an API key's invite; decides nothing until somebody activates them."""
+    revoked_at: int | None
+
+    @property
+    def may_decide(self) -> bool:
+        """Whether this person's passkey can decide anything at all."""
+        return (
+            self.activated_at is not None
+            and self.revoked_at is None
+            and self.role in DECIDING_ROLES
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """A code that lets somebody register a passkey."""
+
+    id: str
+    organisation_id: str
+    organisation_name: str
+    role: Role
+    note: str | None
+    pinned_username: str | None
+    max_uses: int
+    uses: int
+    enroller: Enroller
+    enroller_id: str | None
+    trusted: bool
+    """Whether approvers who register with it are activated at once."""
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None

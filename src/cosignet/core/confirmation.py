@@ -1,0 +1,112 @@
+"""A confirmation: its statuses, every change they allow, and its limits. All in this file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+ACTION_CHARACTERS_MAX = 200
+TTL_SECONDS_DEFAULT = 180
+TTL_SECONDS_MAX = 86_400
+WAIT_SECONDS_MAX = 25
+OUTCOME_NOTE_CHARACTERS_MAX = 1_000
+CONSUME_TOKEN_CHARACTERS = (8, 200)
+PAGE_SIZE_DEFAULT = 50
+PAGE_SIZE_MAX = 200
+
+Risk: TypeAlias = Literal["normal", "high", "critical"]
+RejectReason: TypeAlias = Literal["wrong_details", "unexpected", "not_now"]
+OutcomeResult: TypeAlias = Literal["executed", "failed", "unknown"]
+
+
+class Status(StrEnum):
+    """The four words of the wire. All but `pending` are terminal."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {
+        Status.PENDING: frozenset({Status.APPROVED, Status.REJECTED, Status.EXPIRED}),
+        Status.APPROVED: frozenset(),
+        Status.REJECTED: frozenset(),
+        Status.EXPIRED: frozenset(),
+    }
+)
+"""Every change of status there is. A cancel is an expiry with `cancelled_at` set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """An approver's signature over a confirmation, as it was verified and stored."""
+
+    approver_id: str
+    credential_id: bytes
+    """The WebAuthn credential id."""
+    algorithm: int
+    """COSE algorithm number."""
+    public_key_spki: bytes
+    context_hash: bytes
+    raw_assertion: str
+    """The AuthenticationResponseJSON as received, as JSON text."""
+    assertion_hash: bytes
+    signed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """How a confirmation was rejected; an unsigned one is a tap on the page without passkey."""
+
+    signed: bool
+    reason: RejectReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the requester says became of the approved action."""
+
+    result: OutcomeResult
+    note: str | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """One action somebody asked a named approver to decide. Times are unix milliseconds."""
+
+    id: str
+    organisation_id: str
+    organisation_slug: str
+    api_key_id: str
+    requester: str
+    approver_id: str
+    approver: str
+    action: str
+    payload: str = field(repr=False)
+    """Canonical text, verbatim."""
+    payload_hash: bytes
+    context: str = field(repr=False)
+    reject_context: str = field(repr=False)
+    risk: Risk
+    status: Status
+    created_at: int
+    expires_at: int
+    decided_at: int | None
+    cancelled_at: int | None
+    rejection: Rejection | None
+    evidence_id: str | None
+    signature: Signature | None
+    """Present only once the confirmation is approved."""
+    consumed_at: int | None
+    consumed_by: str | None
+    """Id of the API key that consumed it."""
+    outcome: Outcome | None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the status is terminal."""
+        return not TRANSITIONS[self.status]

@@ -1,0 +1,256 @@
+"""One strict JSON reader and one canonical writer, for every body and everything that is signed.
+
+Reading refuses what two programs could understand differently; writing gives the exact text of
+ECMAScript's `JSON.stringify(JSON.parse(text))` (ECMA-262, sections 25.5 and 6.1.6.1.20).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from json.encoder import encode_basestring
+from typing import TypeAlias, cast
+
+from cosignet.core.errors import (
+    BodyNotJson,
+    PayloadByteOrderMark,
+    PayloadDuplicateKey,
+    PayloadLoneSurrogate,
+    PayloadNotANumber,
+    PayloadNotUtf8,
+    PayloadNumberInexact,
+    PayloadNumberTooLarge,
+    PayloadNumberTooLong,
+    PayloadRefused,
+    PayloadTooDeep,
+)
+
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+"""What JSON can say, in Python's types. Integral numbers are int, whatever their spelling."""
+
+NUMBER_MAX = 2**53 - 1
+"""The largest integer every program that keeps numbers as binary64 can tell from its neighbours."""
+NUMBER_LITERAL_MAX = 400
+"""Characters of one number and magnitude of its exponent; bounds the exact arithmetic below."""
+DEPTH_MAX = 64
+"""Nesting of anything that is written canonically; the top object is depth 1."""
+
+_ARRAY_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
+_ARRAY_INDEX_MAX = 2**32 - 2
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abABcdefCDEF]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_EXPONENT = re.compile(r"[eE][+-]?0*([0-9]*)$")
+
+
+class _Refused:
+    """Stands in the parsed tree where a value was refused, until its path is known."""
+
+    def __init__(self, refusal: type[PayloadRefused], detail: str) -> None:
+        self.refusal = refusal
+        self.detail = detail
+
+
+def parse_json(data: bytes) -> JsonValue:
+    """Read one JSON text strictly.
+
+    Raises:
+        BodyNotJson: the bytes are no JSON text (RFC 8259).
+        PayloadRefused: it is JSON, but two programs could read it differently; a subclass says
+            how, its `field` says where.
+    """
+    text = _decode(data)
+    refused: list[_Refused] = []
+
+    def refuse(refusal: type[PayloadRefused], detail: str) -> _Refused:
+        refused.append(_Refused(refusal, detail))
+        return refused[-1]
+
+    try:
+        value: object = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _object(pairs, refuse),
+            parse_int=lambda literal: _integer(literal, refuse),
+            parse_float=lambda literal: _decimal(literal, refuse),
+            parse_constant=lambda literal: refuse(PayloadNotANumber, literal),
+        )
+    except RecursionError:
+        raise PayloadTooDeep from None
+    except json.JSONDecodeError as error:
+        raise BodyNotJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    if refused:
+        _raise_first(value)
+    if _SURROGATE_ESCAPE.search(text):
+        _refuse_lone_surrogates(value)
+    return cast(JsonValue, value)
+
+
+def write_json(value: JsonValue, *, field: str = "") -> str:
+    """Return the canonical text of a JSON value; `field` is the path to name in a refusal.
+
+    Raises:
+        PayloadRefused: the value is not JSON, too deep, or a number or text has no exact form.
+    """
+    parts: list[str] = []
+    _write(value, parts.append, field, 1)
+    text = "".join(parts)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        _refuse_lone_surrogates(value, field)
+    return text
+
+
+def es_order(keys: list[str]) -> list[str]:
+    """Return keys in ECMAScript's property order: array indices ascending, then as inserted."""
+    indices = [key for key in keys if _is_array_index(key)]
+    if not indices:
+        return keys
+    return sorted(indices, key=int) + [key for key in keys if not _is_array_index(key)]
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise PayloadByteOrderMark
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PayloadNotUtf8(f"at byte {error.start}") from None
+
+
+_Refuse: TypeAlias = Callable[[type[PayloadRefused], str], _Refused]
+
+
+def _object(pairs: list[tuple[str, object]], refuse: _Refuse) -> object:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                members[key] = refuse(PayloadDuplicateKey, key)
+            seen.add(key)
+    return members
+
+
+def _integer(literal: str, refuse: _Refuse) -> object:
+    # A literal of more digits than 2^53 has is refused before int() is asked to read it.
+    if len(literal) > len(str(-NUMBER_MAX)) or abs(number := int(literal)) > NUMBER_MAX:
+        return refuse(PayloadNumberTooLarge, _shorten(literal))
+    return number
+
+
+def _decimal(literal: str, refuse: _Refuse) -> object:
+    exponent = _EXPONENT.search(literal)
+    if len(literal) > NUMBER_LITERAL_MAX or (
+        exponent and (len(exponent[1]) > 3 or int(exponent[1] or 0) > NUMBER_LITERAL_MAX)
+    ):
+        return refuse(PayloadNumberTooLong, _shorten(literal))
+    exact = Decimal(literal)
+    if not -NUMBER_MAX <= exact <= NUMBER_MAX:
+        return refuse(PayloadNumberTooLarge, _shorten(literal))
+    number = float(literal)
+    if Decimal(repr(number)) != exact:
+        return refuse(PayloadNumberInexact, _shorten(literal))
+    return int(number) if number.is_integer() else number
+
+
+def _shorten(literal: str) -> str:
+    return literal if len(literal) <= 40 else literal[:40] + "…"
+
+
+def _raise_first(value: object) -> None:
+    for path, node in _walk(value, ""):
+        if isinstance(node, _Refused):
+            raise node.refusal(node.detail, field=path or None)
+
+
+def _refuse_lone_surrogates(value: object, field: str = "") -> None:
+    for path, node in _walk(value, field):
+        if isinstance(node, str) and _SURROGATE.search(node):
+            raise PayloadLoneSurrogate(field=path.encode("utf-8", "replace").decode() or None)
+
+
+def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Yield every value and every key with its path, without recursing (depth is not yet known)."""
+    stack = [(path, value)]
+    while stack:
+        here, node = stack.pop()
+        yield here, node
+        if isinstance(node, dict):
+            members = cast("dict[str, object]", node)
+            inner = [(f"{here}.{key}".lstrip("."), item) for key, item in members.items()]
+            stack.extend(reversed(inner))
+            stack.extend((here, key) for key in members)
+        elif isinstance(node, list):
+            items = cast("list[object]", node)
+            stack.extend((f"{here}[{i}]", items[i]) for i in reversed(range(len(items))))
+
+
+def _is_array_index(key: str) -> bool:
+    return _ARRAY_INDEX.fullmatch(key) is not None and int(key) <= _ARRAY_INDEX_MAX
+
+
+def _write(value: object, put: Callable[[str], None], path: str, depth: int) -> None:
+    if isinstance(value, str):
+        put(encode_basestring(value))
+    elif value is None or isinstance(value, bool):
+        put({None: "null", True: "true", False: "false"}[value])
+    elif isinstance(value, int | float):
+        put(_number(value, path))
+    elif depth > DEPTH_MAX:
+        raise PayloadTooDeep(field=path or None)
+    elif isinstance(value, dict):
+        _write_object(cast("dict[object, object]", value), put, path, depth)
+    elif isinstance(value, list):
+        _write_array(cast("list[object]", value), put, path, depth)
+    else:
+        raise PayloadRefused(f"{type(value).__name__} is not a JSON value", field=path or None)
+
+
+def _write_object(
+    members: dict[object, object], put: Callable[[str], None], path: str, depth: int
+) -> None:
+    keys = [key for key in members if isinstance(key, str)]
+    if len(keys) != len(members):
+        raise PayloadRefused("every key of an object is a text", field=path or None)
+    before = "{"
+    for key in es_order(keys):
+        put(before + encode_basestring(key) + ":")
+        _write(members[key], put, f"{path}.{key}", depth + 1)
+        before = ","
+    put("}" if keys else "{}")
+
+
+def _write_array(items: list[object], put: Callable[[str], None], path: str, depth: int) -> None:
+    before = "["
+    for position, item in enumerate(items):
+        put(before)
+        _write(item, put, f"{path}[{position}]", depth + 1)
+        before = ","
+    put("]" if items else "[]")
+
+
+def _number(number: int | float, path: str) -> str:
+    if isinstance(number, float):
+        if number != number or number in (float("inf"), float("-inf")):
+            raise PayloadNotANumber(field=path or None)
+        if not number.is_integer():
+            return _es_fraction(number)
+        number = int(number)
+    if abs(number) > NUMBER_MAX:
+        raise PayloadNumberTooLarge(field=path or None)
+    return str(number)
+
+
+def _es_fraction(number: float) -> str:
+    """Write a number that is no integer as ECMAScript does (Number::toString, radix 10).
+
+    Both languages choose the shortest digits; they differ only in where an exponent begins:
+    Python below 1e-4, ECMAScript below 1e-6.
+    """
+    text = repr(number)
+    mantissa, e, exponent = text.partition("e")
+    if not e:
+        return text
+    if int(exponent) < -6:
+        return f"{mantissa}e{int(exponent)}"
+    return f"{Decimal(text):f}"

@@ -1,0 +1,1 @@
+"""The service: asks, shows, verifies, decides, records. Needs the `server` extra."""

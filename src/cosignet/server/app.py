@@ -1,0 +1,113 @@
+"""The only place where things are wired: configuration, store, clock, randomness, HTTP."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from cosignet.server.config import Config
+from cosignet.server.install import open_installation
+from cosignet.server.runtime import Runtime
+from cosignet.server.store.connect import lock_for_serving
+from cosignet.server.web.door import build
+from cosignet.server.worker import sweep
+
+KEEP_ALIVE_SECONDS = 75
+SHUTDOWN_SECONDS = 10
+BACKLOG = 2048
+
+
+def now_ms() -> int:
+    """Return the system clock in unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@asynccontextmanager
+async def opened(config: Config) -> AsyncGenerator[Runtime]:
+    """Open the installation for as long as the block runs.
+
+    Raises:
+        SetupError: it cannot be opened like this.
+    """
+    found = await open_installation(config, clock=now_ms, random=secrets.token_bytes)
+    try:
+        yield found.runtime
+    finally:
+        await found.runtime.database.close()
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that lets held requests answer before it waits for them to end."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        runtime: Runtime,
+        on_start: Callable[[Runtime], Awaitable[None]],
+    ) -> None:
+        super().__init__(config)
+        self._runtime = runtime
+        self._on_start = on_start
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Open the port, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            await self._on_start(self._runtime)
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Answer everybody who waits with what there is, then stop."""
+        self._runtime.waiters.release()
+        await super().shutdown(sockets)
+
+
+async def serve(
+    config: Config,
+    *,
+    host: str,
+    port: int,
+    on_start: Callable[[Runtime], Awaitable[None]],
+) -> None:
+    """Serve until told to stop; `on_start` runs once the port is open.
+
+    Raises:
+        SetupError: another server runs on the same database, or it cannot be opened like this.
+    """
+    # Held until the process ends.
+    lock_for_serving(config.database_url)
+    async with opened(config) as runtime:
+        server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
+        background = asyncio.create_task(sweep(runtime))
+        try:
+            await server.serve()
+        finally:
+            background.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await background
+
+
+def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
+    """Return how uvicorn serves one node."""
+    return uvicorn.Config(
+        build(runtime),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,  # paths are capabilities: whoever reads a log must not be able to decide
+        log_level="warning",
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )

@@ -1,0 +1,153 @@
+"""Starting: open the store, hold its identity against the configuration, make what is missing."""
+
+import base64
+import binascii
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosignet.core.errors import SetupError
+from cosignet.server.config import Config
+from cosignet.server.ledger import MONITOR_KEY_PURPOSE
+from cosignet.server.runtime import Runtime
+from cosignet.server.secret import SECRET_BYTES, Sealer
+from cosignet.server.store import confirmations, installation, organisations
+from cosignet.server.store.connect import open_database, sqlite_path
+from cosignet.server.store.db import Database
+from cosignet.server.store.installation import Installation
+from cosignet.server.webauthn import RelyingParty
+
+ORGANISATIONS = (("default", "Your organisation", True), ("demo", "Demo", False))
+"""Slug, name, and whether its decisions are logged, of what a fresh store holds."""
+KEY_FILE = "encryption.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open installation, and what opening it changed."""
+
+    runtime: Runtime
+    migrations: list[str]
+
+
+async def open_installation(
+    config: Config, *, clock: Callable[[], int], random: Callable[[int], bytes]
+) -> Opened:
+    """Open and migrate the store; check that this node belongs to it.
+
+    Raises:
+        SetupError: the public URL or the encryption key is not the recorded one, or a key is
+            missing; the text says the cure.
+    """
+    sealer = Sealer(_encryption_key(config, random))
+    database, applied = await open_database(config.database_url, clock=clock)
+    try:
+        await _check_identity(database, _identity(config, sealer))
+        runtime = Runtime(
+            database=database,
+            relying_party=RelyingParty(id=config.rp_id, origin=config.public_url),
+            public_url=config.public_url,
+            sealer=sealer,
+            trust_api_invites=config.trust_api_invites,
+            clock=clock,
+            random=random,
+        )
+        await _ensure_organisations(runtime)
+    except BaseException:
+        await database.close()
+        raise
+    database.listen(confirmations.TOPIC, runtime.waiters.wake)
+    return Opened(runtime, applied)
+
+
+async def rebind(
+    config: Config, *, clock: Callable[[], int], random: Callable[[int], bytes]
+) -> None:
+    """Take over a changed public URL, which is free while nothing has been signed.
+
+    Raises:
+        SetupError: passkeys or log entries are bound to the old one.
+    """
+    identity = _identity(config, Sealer(_encryption_key(config, random)))
+    database, _ = await open_database(config.database_url, clock=clock)
+    try:
+        async with database.transaction() as tx:
+            changed = await installation.rebind(tx, identity)
+    finally:
+        await database.close()
+    if not changed:
+        raise SetupError(
+            "Passkeys or log entries are bound to the old public URL. Set COSIGNET_PUBLIC_URL "
+            "back, or start with an empty COSIGNET_DATA_DIR."
+        )
+
+
+def _identity(config: Config, sealer: Sealer) -> Installation:
+    return Installation(
+        public_url=config.public_url,
+        rp_id=config.rp_id,
+        origin=config.public_url,
+        log_origin=config.public_url.split("://", 1)[1] + "/public/log",
+        encryption_key_id=sealer.key_id,
+    )
+
+
+async def _check_identity(database: Database, identity: Installation) -> None:
+    async with database.transaction() as tx:
+        await installation.record(tx, identity)
+    recorded = await installation.get(database.reader)
+    if recorded is None or recorded == identity:
+        return
+    if recorded.encryption_key_id != identity.encryption_key_id:
+        raise SetupError(
+            "The encryption key is not the one this store was made with. "
+            f"Restore {KEY_FILE} or COSIGNET_ENCRYPTION_KEY from your backup."
+        )
+    raise SetupError(
+        f"This store belongs to {recorded.public_url}, but COSIGNET_PUBLIC_URL is "
+        f"{identity.public_url}. Set it back; or, while nobody has registered a passkey, run "
+        "`cosignet migrate --take-public-url` once."
+    )
+
+
+async def _ensure_organisations(rt: Runtime) -> None:
+    for slug, name, logged in ORGANISATIONS:
+        if await organisations.by_slug(rt.database.reader, slug) is None:
+            monitor_key = rt.seal(rt.random(SECRET_BYTES), purpose=MONITOR_KEY_PURPOSE)
+            row = organisations.Organisation(rt.new_id(), slug, name, monitor_key, logged)
+            async with rt.database.transaction() as tx:
+                await organisations.insert(tx, row)
+
+
+def _encryption_key(config: Config, random: Callable[[int], bytes]) -> bytes:
+    if config.encryption_key is not None:
+        return _decode_key(config.encryption_key, "COSIGNET_ENCRYPTION_KEY")
+    path = config.data_dir / KEY_FILE
+    if path.exists():
+        return _decode_key(path.read_text("ascii"), str(path))
+    if sqlite_path(config.database_url).exists():
+        # Never generated beside an existing store: it could not read what is sealed there.
+        raise SetupError(f"{path} is missing. Restore it from your backup.")
+    key = random(SECRET_BYTES)
+    _write_private(path, base64.b64encode(key) + b"\n")
+    return key
+
+
+def _decode_key(text: str, where: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != SECRET_BYTES:
+        raise SetupError(f"{where} does not hold {SECRET_BYTES} bytes in base64.")
+    return key
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

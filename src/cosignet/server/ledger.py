@@ -1,0 +1,168 @@
+"""What several services write and read inside their own transactions.
+
+The truth about a confirmation, and what every decision leaves behind: its log leaf and the webhook
+deliveries it owes, in the same transaction, so that neither is ever missing or doubled.
+"""
+
+import hashlib
+
+from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.errors import AlreadyDecided, NotFound, Unavailable
+from cosignet.core.leaf import DecisionKind, SignedBy, credential_opening, decision_opening, entry
+from cosignet.server.runtime import Runtime
+from cosignet.server.store import confirmations, deliveries, leaves, organisations
+from cosignet.server.store.credentials import StoredCredential
+from cosignet.server.store.db import Reader, Transaction
+from cosignet.server.store.organisations import Organisation
+
+SALT_BYTES = 32
+MONITOR_KEY_PURPOSE = "monitor-key"
+
+
+async def current(rt: Runtime, confirmation_id: str) -> Confirmation:
+    """Return a confirmation as it is; perform its expiry first if that is due.
+
+    Raises:
+        NotFound: there is none.
+        Unavailable: the expiry is due and could not be performed; it is never just assumed.
+    """
+    found = await confirmations.get(rt.database.reader, confirmation_id)
+    if found is None:
+        raise NotFound
+    if found.decided or found.expires_at > rt.clock():
+        return found
+    await expire(rt, found)
+    found = await confirmations.get(rt.database.reader, confirmation_id)
+    if found is None or not found.decided:
+        raise Unavailable("the expiry could not be performed")
+    return found
+
+
+async def pending(rt: Runtime, confirmation_id: str) -> Confirmation:
+    """Return a confirmation that can still be decided.
+
+    Raises:
+        NotFound, AlreadyDecided, Unavailable.
+    """
+    found = await current(rt, confirmation_id)
+    if found.decided:
+        raise already_decided(found)
+    return found
+
+
+def already_decided(confirmation: Confirmation) -> AlreadyDecided:
+    """Return the refusal that tells a loser which status won."""
+    return AlreadyDecided(
+        f"It is {confirmation.status}.", confirmationStatus=str(confirmation.status)
+    )
+
+
+async def expire(rt: Runtime, confirmation: Confirmation) -> None:
+    """Perform an expiry if it is due and nobody decided first."""
+    async with rt.database.transaction() as tx:
+        at = await confirmations.expire(tx, confirmation.id)
+        if at is not None:
+            await owe_deliveries(rt, tx, confirmation, Status.EXPIRED, at=at)
+
+
+async def owe_deliveries(
+    rt: Runtime, tx: Transaction, confirmation: Confirmation, status: Status, *, at: int
+) -> None:
+    """Write one delivery for each webhook that wants this decision (`at` in unix ms)."""
+    for webhook_id in await deliveries.subscribed(tx, confirmation.organisation_id, status):
+        await deliveries.insert(
+            tx, confirmation, id_=rt.new_id(), webhook_id=webhook_id, event=status, at=at
+        )
+
+
+async def record_decision(
+    rt: Runtime,
+    tx: Transaction,
+    confirmation: Confirmation,
+    *,
+    kind: DecisionKind,
+    evidence_id: str,
+    signed_by: SignedBy,
+    at: int,
+) -> None:
+    """Write the pending log leaf of a signed decision (`at` in unix ms)."""
+    organisation = await organisation_of(tx, confirmation.organisation_id)
+    opening = decision_opening(
+        kind=kind,
+        salt=rt.random(SALT_BYTES),
+        evidence_id=evidence_id,
+        payload_hash=confirmation.payload_hash,
+        decided_at=at,
+        signatures=[signed_by],
+    )
+    await _record(rt, tx, organisation, confirmation.id, kind, opening, at)
+
+
+async def record_credential(
+    rt: Runtime,
+    tx: Transaction,
+    credential: StoredCredential,
+    *,
+    username: str,
+    proof: bytes | None,
+) -> None:
+    """Write the pending log leaf of a credential; `proof` is its practice assertion's hash."""
+    organisation = await organisation_of(tx, credential.organisation_id)
+    opening = credential_opening(
+        salt=rt.random(SALT_BYTES),
+        org=organisation.slug,
+        approver=username,
+        approver_id=credential.webauthn.approver_id,
+        credential_id=credential.webauthn.id,
+        credential_key_hash=hashlib.sha256(credential.public_key_spki).digest(),
+        enrolled_by=enrolled_by(credential),
+        at=credential.created_at,
+        proof=proof,
+    )
+    await _record(
+        rt, tx, organisation, credential.row_id, "credential", opening, credential.created_at
+    )
+
+
+def enrolled_by(credential: StoredCredential) -> str:
+    """Say who enrolled a credential, as its leaf does: `operator`, or `api_key:` and its id."""
+    if credential.enroller_id is None:
+        return credential.enroller
+    return f"{credential.enroller}:{credential.enroller_id}"
+
+
+async def organisation_of(reader: Reader, organisation_id: str) -> Organisation:
+    """Return an organisation that has to be there.
+
+    Raises:
+        NotFound: it is not.
+    """
+    found = await organisations.get(reader, organisation_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def _record(
+    rt: Runtime,
+    tx: Transaction,
+    organisation: Organisation,
+    subject: str,
+    kind: str,
+    opening: str,
+    at: int,
+) -> None:
+    if not organisation.logged:
+        return
+    monitor_key = rt.sealer.unseal(organisation.monitor_key_sealed, purpose=MONITOR_KEY_PURPOSE)
+    leaf = leaves.NewLeaf(
+        id=rt.new_id(),
+        organisation_id=organisation.id,
+        subject=subject,
+        kind=kind,
+        entry=entry(opening=opening, at=at, monitor_key=monitor_key),
+        opening=opening,
+        created_at=at,
+    )
+    if not await leaves.insert(tx, leaf):
+        raise Unavailable(f"a {kind} leaf of {subject} exists already")

@@ -1,0 +1,73 @@
+"""What one running node has at hand; wired in `app.py`, passed to every service."""
+
+import asyncio
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cosignet.server.secret import Sealer
+from cosignet.server.store.db import Database
+from cosignet.server.webauthn import RelyingParty
+
+
+class Waiters:
+    """Who waits for which confirmation. A waiter is one event: no thread, no connection."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.released = False
+        """Set at shutdown: everybody answers with what they have."""
+
+    @contextmanager
+    def register(self, key: str) -> Generator[asyncio.Event]:
+        """Be woken from now on. Read the state after this, or a wake-up could be lost."""
+        event = asyncio.Event()
+        self._events[key].add(event)
+        try:
+            yield event
+        finally:
+            self._events[key].discard(event)
+            if not self._events[key]:
+                del self._events[key]
+
+    def wake(self, key: str) -> None:
+        """Wake whoever waits for a key."""
+        for event in self._events.get(key, ()):
+            event.set()
+
+    def release(self) -> None:
+        """Wake everybody, for ever."""
+        self.released = True
+        for events in self._events.values():
+            for event in events:
+                event.set()
+
+    def __len__(self) -> int:
+        return sum(len(events) for events in self._events.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One node: its store, its identity, its clock and its randomness."""
+
+    database: Database
+    relying_party: RelyingParty
+    public_url: str
+    sealer: Sealer
+    trust_api_invites: bool
+    """Whether approvers invited by an API key are activated at once."""
+    clock: Callable[[], int]
+    """Unix milliseconds."""
+    random: Callable[[int], bytes]
+    """That many unpredictable bytes."""
+    waiters: Waiters = field(default_factory=Waiters)
+
+    def new_id(self) -> str:
+        """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""
+        return str(uuid.UUID(bytes=self.random(16), version=4))
+
+    def seal(self, plain: bytes, *, purpose: str) -> bytes:
+        """Seal under a fresh nonce."""
+        return self.sealer.seal(plain, purpose=purpose, nonce=self.random(12))

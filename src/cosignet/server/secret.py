@@ -1,0 +1,58 @@
+"""Keys and codes: minted from random bytes, kept as hashes, or sealed where they are shown again.
+
+Every secret carries 256 random bits, so a plain SHA-256 is a sufficient password hash for it
+(NIST SP 800-63B, section 5.1.1.2 asks for slow hashes of what people choose, which these are not).
+"""
+
+import hashlib
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cosignet.core.encoding import base64url
+from cosignet.core.errors import Unavailable
+
+SECRET_BYTES = 32
+API_KEY_START = "cosk_"
+PREFIX_CHARACTERS = len(API_KEY_START) + 6
+_NONCE_BYTES = 12
+
+
+def mint_api_key(random: bytes) -> str:
+    """Write 32 random bytes as an API key; its start lets scanners recognise a leaked one."""
+    return API_KEY_START + base64url(random)
+
+
+def mint_code(random: bytes) -> str:
+    """Write 32 random bytes as an invite code or page token."""
+    return base64url(random)
+
+
+def digest(secret: str) -> bytes:
+    """Return what is stored instead of a secret, and looked up by."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+class Sealer:
+    """Seals what must be readable again (AES-256-GCM); the purpose is bound as associated data."""
+
+    def __init__(self, key: bytes) -> None:
+        """Take a 32-byte key."""
+        self._aead = AESGCM(key)
+        self.key_id = hashlib.sha256(b"cosignet/encryption-key/v1\n" + key).hexdigest()[:16]
+
+    def seal(self, plain: bytes, *, purpose: str, nonce: bytes) -> bytes:
+        """Seal under a fresh 12-byte random nonce, which is stored in front."""
+        return nonce + self._aead.encrypt(nonce, plain, purpose.encode())
+
+    def unseal(self, sealed: bytes, *, purpose: str) -> bytes:
+        """Return what was sealed for this purpose.
+
+        Raises:
+            Unavailable: it was sealed under another key, for another purpose, or was changed.
+        """
+        nonce, box = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        try:
+            return self._aead.decrypt(nonce, box, purpose.encode())
+        except InvalidTag:
+            raise Unavailable("a stored secret cannot be unsealed") from None

@@ -1,0 +1,117 @@
+"""Asking: a program names an action, its exact payload, and who decides."""
+
+from dataclasses import dataclass
+
+from cosignet.core.access import DECIDING_ROLES, ApiKey, Approver
+from cosignet.core.challenge import Context, Purpose
+from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.encoding import base64url, rfc3339
+from cosignet.core.errors import ApproverUnknown, NotTheCreator
+from cosignet.core.payload import payload_hash
+from cosignet.server.ledger import already_decided, current, owe_deliveries
+from cosignet.server.runtime import Runtime
+from cosignet.server.store import approvers, confirmations
+
+SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a program asks for, already checked for form."""
+
+    username: str
+    action: str
+    payload: str
+    """Canonical text."""
+    ttl_seconds: int
+
+
+async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
+    """Record a pending confirmation, durably, and return it.
+
+    Raises:
+        ApproverUnknown: no such approver can decide in the key's organisation.
+        Unavailable: it could not be recorded; nothing exists to approve.
+    """
+    approver = await approvers.by_username(
+        rt.database.reader, key.organisation_id, request.username
+    )
+    if approver is None or approver.revoked_at is not None or approver.role not in DECIDING_ROLES:
+        raise ApproverUnknown(field="username")
+    confirmation = _new(rt, key, approver, request)
+    async with rt.database.transaction() as tx:
+        await confirmations.insert(tx, confirmation)
+    return confirmation
+
+
+async def cancel(rt: Runtime, key: ApiKey, confirmation: Confirmation) -> Confirmation:
+    """End a pending confirmation as `expired`, with `cancelled_at` set.
+
+    Raises:
+        NotTheCreator: another key asked for it.
+        AlreadyDecided: it was no longer pending; it tells which status won.
+    """
+    if confirmation.api_key_id != key.id:
+        raise NotTheCreator
+    async with rt.database.transaction() as tx:
+        at = await confirmations.cancel(tx, confirmation.id)
+        if at is not None:
+            await owe_deliveries(rt, tx, confirmation, Status.EXPIRED, at=at)
+    found = await current(rt, confirmation.id)
+    if at is None:
+        raise already_decided(found)
+    return found
+
+
+def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Confirmation:
+    now = rt.clock()
+    expires_at = now + request.ttl_seconds * 1000
+    confirmation_id = rt.new_id()
+
+    def context(purpose: Purpose) -> str:
+        return Context(
+            purpose=purpose,
+            confirmation=confirmation_id,
+            org=key.organisation_slug,
+            action=request.action,
+            approver=approver.username,
+            approver_id=approver.id,
+            requester=key.name,
+            requester_key_id=key.id,
+            rp_id=rt.relying_party.id,
+            origin=rt.relying_party.origin,
+            created_at=rfc3339(now),
+            expires_at=rfc3339(expires_at),
+            quorum=1,
+            policy=None,
+            risk="normal",
+            reveal=False,
+            salt=base64url(rt.random(SALT_BYTES)),
+        ).text
+
+    return Confirmation(
+        id=confirmation_id,
+        organisation_id=key.organisation_id,
+        organisation_slug=key.organisation_slug,
+        api_key_id=key.id,
+        requester=key.name,
+        approver_id=approver.id,
+        approver=approver.username,
+        action=request.action,
+        payload=request.payload,
+        payload_hash=payload_hash(request.payload),
+        context=context("approve"),
+        reject_context=context("reject"),
+        risk="normal",
+        status=Status.PENDING,
+        created_at=now,
+        expires_at=expires_at,
+        decided_at=None,
+        cancelled_at=None,
+        rejection=None,
+        evidence_id=None,
+        signature=None,
+        consumed_at=None,
+        consumed_by=None,
+        outcome=None,
+    )

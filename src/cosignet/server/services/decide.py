@@ -1,0 +1,221 @@
+"""Deciding: a passkey's signature, or a rejection, becomes the confirmation's one decision."""
+
+import hashlib
+from dataclasses import dataclass
+
+from cosignet.core.challenge import Purpose, challenge, context_hash
+from cosignet.core.confirmation import Confirmation, RejectReason, Status
+from cosignet.core.errors import ApproverNotActivated
+from cosignet.core.jsontext import JsonValue, write_json
+from cosignet.core.leaf import SignedBy, assertion_hash
+from cosignet.server.ledger import (
+    already_decided,
+    current,
+    owe_deliveries,
+    pending,
+    record_credential,
+    record_decision,
+)
+from cosignet.server.runtime import Runtime
+from cosignet.server.store import approvers, confirmations, credentials, signatures
+from cosignet.server.store.credentials import StoredCredential
+from cosignet.server.store.db import Transaction
+from cosignet.server.store.signatures import NewSignature
+from cosignet.server.webauthn import (
+    VerifiedAssertion,
+    parse_assertion,
+    request_options,
+    verify_assertion,
+)
+from cosignet.server.webauthn.errors import CredentialUnknown, SignCountBack
+
+PROMPT_MS_MAX = 300_000
+"""A passkey prompt stays open no longer than this, and never beyond the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A verified signature with what recording it needs."""
+
+    credential: StoredCredential
+    assertion: VerifiedAssertion
+    signature: NewSignature
+
+    @property
+    def by(self) -> SignedBy:
+        return SignedBy(
+            context_hash=self.signature.context_hash,
+            credential_key_hash=hashlib.sha256(self.credential.public_key_spki).digest(),
+            assertion_hash=self.signature.assertion_hash,
+        )
+
+
+async def options(rt: Runtime, confirmation_id: str, purpose: Purpose) -> dict[str, object]:
+    """Return what the approver's browser is asked to sign; asking again gives the same.
+
+    Raises:
+        NotFound, AlreadyDecided, ApproverNotActivated, Unavailable.
+    """
+    confirmation = await pending(rt, confirmation_id)
+    await _require_activated(rt, confirmation)
+    left = confirmation.expires_at - rt.clock()
+    return request_options(
+        rt.relying_party,
+        challenge=_challenge(confirmation, purpose),
+        timeout_ms=max(1, min(PROMPT_MS_MAX, left)),
+    )
+
+
+async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> Confirmation:
+    """Approve by a passkey's signature over the confirmation's own challenge.
+
+    A refused attempt leaves everything as it was, so nobody who has the link can burn it.
+
+    Raises:
+        NotFound, AlreadyDecided, ApproverNotActivated, CeremonyMalformed, CeremonyRefused,
+        Unavailable.
+    """
+    confirmation = await pending(rt, confirmation_id)
+    await _require_activated(rt, confirmation)
+    signed = await _verify(rt, confirmation, "approve", credential)
+    evidence_id = rt.new_id()
+    async with rt.database.transaction() as tx:
+        at = await confirmations.approve(tx, confirmation.id, evidence_id=evidence_id)
+        if at is not None:
+            await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
+            await owe_deliveries(rt, tx, confirmation, Status.APPROVED, at=at)
+    # Durable here: decision, signature, leaf and deliveries together, or none of them.
+    return await _outcome(rt, confirmation, won=at is not None)
+
+
+async def reject(
+    rt: Runtime,
+    confirmation_id: str,
+    *,
+    credential: JsonValue,
+    reason: RejectReason | None,
+) -> Confirmation:
+    """Reject; signed by a passkey if there is one, else as a tap on the page.
+
+    The door has checked that an unsigned one comes from the page.
+
+    Raises:
+        NotFound, AlreadyDecided, CeremonyMalformed, CeremonyRefused, Unavailable.
+    """
+    confirmation = await pending(rt, confirmation_id)
+    signed = None if credential is None else await _verify(rt, confirmation, "reject", credential)
+    evidence_id = None if signed is None else rt.new_id()
+    async with rt.database.transaction() as tx:
+        at = await confirmations.reject(
+            tx,
+            confirmation.id,
+            signed=signed is not None,
+            reason=reason,
+            evidence_id=evidence_id,
+        )
+        if at is not None:
+            if signed is not None and evidence_id is not None:
+                await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
+            await owe_deliveries(rt, tx, confirmation, Status.REJECTED, at=at)
+    return await _outcome(rt, confirmation, won=at is not None)
+
+
+def _context(confirmation: Confirmation, purpose: Purpose) -> str:
+    return confirmation.context if purpose == "approve" else confirmation.reject_context
+
+
+def _challenge(confirmation: Confirmation, purpose: Purpose) -> bytes:
+    return challenge(
+        purpose=purpose,
+        context_text=_context(confirmation, purpose),
+        payload_hash=confirmation.payload_hash,
+    )
+
+
+async def _require_activated(rt: Runtime, confirmation: Confirmation) -> None:
+    approver = await approvers.get(rt.database.reader, confirmation.approver_id)
+    if approver is None or not approver.may_decide:
+        raise ApproverNotActivated
+
+
+async def _verify(
+    rt: Runtime, confirmation: Confirmation, purpose: Purpose, value: JsonValue
+) -> _Signed:
+    parsed = parse_assertion(value)
+    stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
+    if stored is None:
+        raise CredentialUnknown
+    try:
+        verified = verify_assertion(
+            parsed,
+            expected_challenge=_challenge(confirmation, purpose),
+            relying_party=rt.relying_party,
+            credential=stored.webauthn,
+            expected_approver_id=confirmation.approver_id,
+        )
+    except SignCountBack:
+        async with rt.database.transaction() as tx:
+            await credentials.flag(tx, stored.row_id)
+        raise
+    return _Signed(stored, verified, _signature(confirmation, purpose, stored, verified, value))
+
+
+def _signature(
+    confirmation: Confirmation,
+    purpose: Purpose,
+    stored: StoredCredential,
+    verified: VerifiedAssertion,
+    value: JsonValue,
+) -> NewSignature:
+    return NewSignature(
+        credential_row_id=stored.row_id,
+        purpose=purpose,
+        context_hash=context_hash(_context(confirmation, purpose)),
+        raw_assertion=write_json(value),
+        assertion_hash=assertion_hash(
+            client_data_json=verified.client_data_json,
+            authenticator_data=verified.authenticator_data,
+            signature=verified.signature,
+        ),
+    )
+
+
+async def _record(
+    rt: Runtime,
+    tx: Transaction,
+    confirmation: Confirmation,
+    signed: _Signed,
+    *,
+    evidence_id: str,
+    at: int,
+) -> None:
+    """Write the signature, the counter and the leaves of a decision that has just been won."""
+    moved = await credentials.record_use(
+        tx,
+        signed.credential.row_id,
+        sign_count=signed.assertion.sign_count,
+        backed_up=signed.assertion.backed_up,
+    )
+    if not moved:
+        # Revoked, or used with a higher counter, since it was verified: the decision is undone.
+        raise SignCountBack
+    await signatures.insert(tx, confirmation, signed.signature, at=at)
+    kind = "approval" if signed.signature.purpose == "approve" else "rejection"
+    await record_decision(
+        rt, tx, confirmation, kind=kind, evidence_id=evidence_id, signed_by=signed.by, at=at
+    )
+    if await credentials.record_logged(tx, signed.credential.row_id):
+        # No practice approval went before: the credential enters the log with its first decision.
+        await record_credential(
+            rt, tx, signed.credential, username=confirmation.approver, proof=None
+        )
+
+
+async def _outcome(rt: Runtime, confirmation: Confirmation, *, won: bool) -> Confirmation:
+    found = await current(rt, confirmation.id)
+    if won:
+        return found
+    if found.decided:
+        raise already_decided(found)
+    # Still pending: the approver was revoked between the check and the decision.
+    raise ApproverNotActivated

@@ -1,0 +1,162 @@
+"""Inviting: a code that lets somebody register a passkey."""
+
+from dataclasses import dataclass, field
+
+from cosignet.core.access import ApiKey, Enroller, Invite, Role
+from cosignet.core.errors import NotFound, ReinviteForbidden
+from cosignet.server.ledger import organisation_of
+from cosignet.server.runtime import Runtime
+from cosignet.server.secret import SECRET_BYTES, digest, mint_code
+from cosignet.server.store import approvers, invites
+from cosignet.server.store.organisations import Organisation
+
+CODE_PURPOSE = "invite-code"
+TTL_MS = 7 * 86_400_000
+OWNER_LINK_TTL_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class CodedInvite:
+    """An invite with its code."""
+
+    invite: Invite
+    code: str = field(repr=False)
+
+    def register_url(self, public_url: str) -> str:
+        """Return the link that leads its holder through registration."""
+        return f"{public_url}/register?invite={self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an invite grants."""
+
+    note: str | None = None
+    max_uses: int = 1
+    pinned_username: str | None = None
+    expires_at: int | None = None
+    """Unix milliseconds; None: seven days from now."""
+
+
+async def by_key(rt: Runtime, key: ApiKey, terms: Terms) -> CodedInvite:
+    """Invite an approver in the name of an API key.
+
+    What such an invite is worth is the operator's choice (COSIGNET_API_INVITES): a key that can
+    invite could otherwise make itself an approver.
+
+    Raises:
+        ReinviteForbidden: it is pinned to a name that exists.
+    """
+    if terms.pinned_username is not None:
+        taken = await approvers.by_username(
+            rt.database.reader, key.organisation_id, terms.pinned_username
+        )
+        if taken is not None:
+            raise ReinviteForbidden(field="pinnedUsername")
+    organisation = await organisation_of(rt.database.reader, key.organisation_id)
+    return await _invite(
+        rt,
+        organisation,
+        terms,
+        enroller=Enroller.API_KEY,
+        enroller_id=key.id,
+        trusted=rt.trust_api_invites,
+    )
+
+
+async def by_operator(rt: Runtime, organisation: Organisation, terms: Terms) -> CodedInvite:
+    """Invite an approver from the command line; may be pinned to a name that exists."""
+    return await _invite(
+        rt, organisation, terms, enroller=Enroller.OPERATOR, enroller_id=None, trusted=True
+    )
+
+
+async def for_owner(rt: Runtime, organisation: Organisation) -> CodedInvite | None:
+    """Return a fresh link for the first owner, ending older ones; None once somebody owns."""
+    if await approvers.owner_exists(rt.database.reader, organisation.id):
+        return None
+    invite, code = _new_invite(
+        rt,
+        organisation,
+        Terms(expires_at=rt.clock() + OWNER_LINK_TTL_MS),
+        enroller=Enroller.OPERATOR,
+        enroller_id=None,
+        trusted=True,
+        role=Role.OWNER,
+    )
+    async with rt.database.transaction() as tx:
+        await invites.revoke_owner_links(tx, organisation.id)
+        await invites.insert(tx, invite, code_hash=digest(code), code_sealed=None)
+    return CodedInvite(invite, code)
+
+
+async def list_(rt: Runtime, organisation_id: str) -> list[CodedInvite]:
+    """Return an organisation's invites with their codes, newest first."""
+    return [
+        CodedInvite(
+            listed.invite, rt.sealer.unseal(listed.code_sealed, purpose=CODE_PURPOSE).decode()
+        )
+        for listed in await invites.listed(rt.database.reader, organisation_id)
+    ]
+
+
+async def revoke(rt: Runtime, organisation_id: str, code: str) -> Invite:
+    """End an invite at once; doing it again changes nothing.
+
+    Raises:
+        NotFound: the organisation has no such code.
+    """
+    async with rt.database.transaction() as tx:
+        await invites.revoke(tx, organisation_id, digest(code))
+        found = await invites.by_code(tx, digest(code))
+    if found is None or found.organisation_id != organisation_id:
+        raise NotFound
+    return found
+
+
+async def _invite(
+    rt: Runtime,
+    organisation: Organisation,
+    terms: Terms,
+    *,
+    enroller: Enroller,
+    enroller_id: str | None,
+    trusted: bool,
+) -> CodedInvite:
+    invite, code = _new_invite(
+        rt, organisation, terms, enroller=enroller, enroller_id=enroller_id, trusted=trusted
+    )
+    sealed = rt.seal(code.encode(), purpose=CODE_PURPOSE)
+    async with rt.database.transaction() as tx:
+        await invites.insert(tx, invite, code_hash=digest(code), code_sealed=sealed)
+    return CodedInvite(invite, code)
+
+
+def _new_invite(
+    rt: Runtime,
+    organisation: Organisation,
+    terms: Terms,
+    *,
+    enroller: Enroller,
+    enroller_id: str | None,
+    trusted: bool,
+    role: Role = Role.APPROVER,
+) -> tuple[Invite, str]:
+    now = rt.clock()
+    invite = Invite(
+        id=rt.new_id(),
+        organisation_id=organisation.id,
+        organisation_name=organisation.name,
+        role=role,
+        note=terms.note,
+        pinned_username=terms.pinned_username,
+        max_uses=terms.max_uses,
+        uses=0,
+        enroller=enroller,
+        enroller_id=enroller_id,
+        trusted=trusted,
+        created_at=now,
+        expires_at=now + TTL_MS if terms.expires_at is None else terms.expires_at,
+        revoked_at=None,
+    )
+    return invite, mint_code(rt.random(SECRET_BYTES))

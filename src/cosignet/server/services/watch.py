@@ -1,0 +1,102 @@
+"""Reading and waiting. A read past the deadline performs the expiry; it never derives one."""
+
+import asyncio
+from dataclasses import dataclass
+
+from cosignet.core.access import ApiKey
+from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.errors import NotFound
+from cosignet.server.ledger import current, expire
+from cosignet.server.runtime import Runtime
+from cosignet.server.store import confirmations
+
+EXPIRY_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some confirmations, newest first, and where the next page begins."""
+
+    items: list[Confirmation]
+    next_before: tuple[int, str] | None
+
+
+async def get(rt: Runtime, confirmation_id: str, *, wait_seconds: float = 0) -> Confirmation:
+    """Return a confirmation, as soon as it is decided or after `wait_seconds`.
+
+    Raises:
+        NotFound: there is none.
+        Unavailable: its state cannot be proven now.
+    """
+    if not wait_seconds:
+        return await current(rt, confirmation_id)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    with rt.waiters.register(confirmation_id) as woken:
+        while True:
+            found = await current(rt, confirmation_id)
+            left = deadline - loop.time()
+            if found.decided or left <= 0 or rt.waiters.released:
+                return found
+            until_expiry = (found.expires_at - rt.clock()) / 1000
+            await _sleep(woken, min(left, max(until_expiry, 0.001)))
+
+
+async def get_own(
+    rt: Runtime, key: ApiKey, confirmation_id: str, *, wait_seconds: float = 0
+) -> Confirmation:
+    """Return a confirmation of the key's organisation; another's looks as if it did not exist.
+
+    Raises:
+        NotFound, Unavailable.
+    """
+    # The organisation is checked before anything is held open.
+    found = await current(rt, confirmation_id)
+    if found.organisation_id != key.organisation_id:
+        raise NotFound
+    if found.decided or not wait_seconds:
+        return found
+    return await get(rt, confirmation_id, wait_seconds=wait_seconds)
+
+
+async def page(
+    rt: Runtime,
+    key: ApiKey,
+    *,
+    status: Status | None,
+    approver: str | None,
+    before: tuple[int, str] | None,
+    limit: int,
+) -> Page:
+    """Return a page of the organisation's confirmations; expiries that are due come first."""
+    await expire_due(rt)
+    items = await confirmations.page(
+        rt.database.reader,
+        key.organisation_id,
+        status=status,
+        approver=approver,
+        before=before,
+        limit=limit + 1,
+    )
+    more = len(items) > limit
+    last = items[limit - 1] if more else None
+    return Page(items[:limit], None if last is None else (last.created_at, last.id))
+
+
+async def expire_due(rt: Runtime) -> int:
+    """Perform the expiries that are due and return how many there were."""
+    ids = await confirmations.due(rt.database.reader, EXPIRY_BATCH)
+    for confirmation_id in ids:
+        found = await confirmations.get(rt.database.reader, confirmation_id)
+        if found is not None:
+            await expire(rt, found)
+    return len(ids)
+
+
+async def _sleep(woken: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await woken.wait()
+    except TimeoutError:
+        pass
+    woken.clear()

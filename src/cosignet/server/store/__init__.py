@@ -1,0 +1,1 @@
+"""Every SQL statement. One file per table family; functions take a transaction."""

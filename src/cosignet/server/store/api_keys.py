@@ -1,0 +1,80 @@
+"""API keys, found by hash."""
+
+from cosignet.core.access import ApiKey, Scope
+from cosignet.server.store.db import Reader, Row, Transaction
+
+_SELECT = """
+SELECT k.*, o.slug AS organisation_slug
+FROM api_keys k JOIN organisations o ON o.id = k.organisation_id
+"""
+
+
+async def insert(tx: Transaction, key: ApiKey, *, key_hash: bytes) -> None:
+    """Store a key by its SHA-256."""
+    await tx.execute(
+        "INSERT INTO api_keys (id, organisation_id, name, prefix, key_hash, scopes, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        key.id,
+        key.organisation_id,
+        key.name,
+        key.prefix,
+        key_hash,
+        " ".join(sorted(key.scopes)),
+        key.created_at,
+    )
+
+
+async def by_hash(reader: Reader, key_hash: bytes) -> ApiKey | None:
+    """Return a key that is not revoked."""
+    row = await reader.fetch_one(
+        _SELECT + "WHERE k.key_hash = $1 AND k.revoked_at IS NULL", key_hash
+    )
+    return None if row is None else _api_key(row)
+
+
+async def all_of(reader: Reader, organisation_id: str) -> list[ApiKey]:
+    """Return an organisation's keys, newest first."""
+    rows = await reader.fetch(
+        _SELECT + "WHERE k.organisation_id = $1 ORDER BY k.created_at DESC, k.id", organisation_id
+    )
+    return [_api_key(row) for row in rows]
+
+
+async def revoke(tx: Transaction, organisation_id: str, key_id: str) -> bool:
+    """End a key; whether the organisation has such a key that was not ended before."""
+    changed = await tx.execute(
+        "UPDATE api_keys SET revoked_at = clock_ms()"
+        " WHERE organisation_id = $1 AND id = $2 AND revoked_at IS NULL",
+        organisation_id,
+        key_id,
+    )
+    return changed == 1
+
+
+async def get(reader: Reader, organisation_id: str, key_id: str) -> ApiKey | None:
+    """Return a key by id, revoked ones included."""
+    row = await reader.fetch_one(
+        _SELECT + "WHERE k.organisation_id = $1 AND k.id = $2", organisation_id, key_id
+    )
+    return None if row is None else _api_key(row)
+
+
+async def any_of(reader: Reader, organisation_id: str) -> bool:
+    """Whether an organisation ever had a key."""
+    row = await reader.fetch_one(
+        "SELECT 1 AS found FROM api_keys WHERE organisation_id = $1 LIMIT 1", organisation_id
+    )
+    return row is not None
+
+
+def _api_key(row: Row) -> ApiKey:
+    return ApiKey(
+        id=row["id"],
+        organisation_id=row["organisation_id"],
+        organisation_slug=row["organisation_slug"],
+        name=row["name"],
+        prefix=row["prefix"],
+        scopes=frozenset(Scope(scope) for scope in row["scopes"].split()),
+        created_at=row["created_at"],
+        revoked_at=row["revoked_at"],
+    )

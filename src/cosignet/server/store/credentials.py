@@ -1,0 +1,143 @@
+"""Credentials: passkeys' public halves."""
+
+from dataclasses import dataclass, field
+
+from cosignet.core.access import Enroller
+from cosignet.server.store.db import Reader, Row, Transaction
+from cosignet.server.webauthn import Credential
+
+_SELECT = """
+SELECT k.*, a.user_handle
+FROM credentials k JOIN approvers a ON a.id = k.approver_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredential:
+    """A credential with what the store knows beside what WebAuthn needs."""
+
+    row_id: str
+    organisation_id: str
+    public_key_spki: bytes = field(repr=False)
+    backed_up: bool
+    transports: tuple[str, ...]
+    aaguid: str
+    enroller: Enroller
+    enroller_id: str | None
+    created_at: int
+    logged_at: int | None
+    webauthn: Credential
+
+
+async def insert(tx: Transaction, credential: StoredCredential) -> bool:
+    """Store a credential; whether its WebAuthn id is new."""
+    changed = await tx.execute(
+        "INSERT INTO credentials (id, organisation_id, approver_id, credential_id, public_key,"
+        " public_key_spki, algorithm, sign_count, backup_eligible, backed_up, transports, aaguid,"
+        " enroller, enroller_id, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        " ON CONFLICT (credential_id) DO NOTHING",
+        credential.row_id,
+        credential.organisation_id,
+        credential.webauthn.approver_id,
+        credential.webauthn.id,
+        credential.webauthn.public_key,
+        credential.public_key_spki,
+        credential.webauthn.algorithm,
+        credential.webauthn.sign_count,
+        credential.webauthn.backup_eligible,
+        credential.backed_up,
+        " ".join(credential.transports),
+        credential.aaguid,
+        credential.enroller,
+        credential.enroller_id,
+        credential.created_at,
+    )
+    return changed == 1
+
+
+async def by_credential_id(reader: Reader, credential_id: bytes) -> StoredCredential | None:
+    """Return a credential by WebAuthn's id, revoked ones included."""
+    row = await reader.fetch_one(_SELECT + "WHERE k.credential_id = $1", credential_id)
+    return None if row is None else _stored(row)
+
+
+async def of_approver(reader: Reader, approver_id: str) -> list[StoredCredential]:
+    """Return an approver's credentials, oldest first."""
+    rows = await reader.fetch(
+        _SELECT + "WHERE k.approver_id = $1 ORDER BY k.created_at, k.id", approver_id
+    )
+    return [_stored(row) for row in rows]
+
+
+async def unlogged(reader: Reader, created_before: int, limit: int) -> list[StoredCredential]:
+    """Return credentials enrolled before a time (unix ms) whose leaf is still owed."""
+    rows = await reader.fetch(
+        _SELECT + "WHERE k.logged_at IS NULL AND k.created_at <= $1 ORDER BY k.created_at LIMIT $2",
+        created_before,
+        limit,
+    )
+    return [_stored(row) for row in rows]
+
+
+async def record_use(tx: Transaction, row_id: str, *, sign_count: int, backed_up: bool) -> bool:
+    """Note a verified assertion; whether the credential is live and its counter moved forward."""
+    changed = await tx.execute(
+        "UPDATE credentials SET sign_count = $2, backed_up = $3, last_used_at = clock_ms()"
+        " WHERE id = $1 AND revoked_at IS NULL"
+        " AND (sign_count < $2 OR (sign_count = 0 AND $2 = 0))",
+        row_id,
+        sign_count,
+        backed_up,
+    )
+    return changed == 1
+
+
+async def record_logged(tx: Transaction, row_id: str) -> bool:
+    """Note that the credential's leaf has been written; whether it had none before."""
+    changed = await tx.execute(
+        "UPDATE credentials SET logged_at = clock_ms() WHERE id = $1 AND logged_at IS NULL", row_id
+    )
+    return changed == 1
+
+
+async def flag(tx: Transaction, row_id: str) -> None:
+    """Note that a credential's counter went back."""
+    await tx.execute(
+        "UPDATE credentials SET flagged_at = clock_ms() WHERE id = $1 AND flagged_at IS NULL",
+        row_id,
+    )
+
+
+async def revoke(tx: Transaction, row_id: str) -> bool:
+    """End a credential; whether that changed anything."""
+    changed = await tx.execute(
+        "UPDATE credentials SET revoked_at = clock_ms() WHERE id = $1 AND revoked_at IS NULL",
+        row_id,
+    )
+    return changed == 1
+
+
+def _stored(row: Row) -> StoredCredential:
+    return StoredCredential(
+        row_id=row["id"],
+        organisation_id=row["organisation_id"],
+        public_key_spki=row["public_key_spki"],
+        backed_up=bool(row["backed_up"]),
+        transports=tuple(row["transports"].split()),
+        aaguid=row["aaguid"],
+        enroller=Enroller(row["enroller"]),
+        enroller_id=row["enroller_id"],
+        created_at=row["created_at"],
+        logged_at=row["logged_at"],
+        webauthn=Credential(
+            id=row["credential_id"],
+            approver_id=row["approver_id"],
+            user_handle=row["user_handle"],
+            public_key=row["public_key"],
+            algorithm=row["algorithm"],
+            sign_count=row["sign_count"],
+            backup_eligible=bool(row["backup_eligible"]),
+            revoked=row["revoked_at"] is not None,
+        ),
+    )

@@ -1,0 +1,69 @@
+"""What a database is to the rest: readers, durable transactions, wake-ups. Both engines give this.
+
+SQL uses `$1` placeholders and the subset both engines share; `clock_ms()` is the database's own
+clock in unix milliseconds, read when the statement runs.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeAlias
+
+SqlValue: TypeAlias = "str | int | bytes | bool | None"
+Listener: TypeAlias = Callable[[str], None]
+"""Is told the key of what changed, after the change is durable."""
+
+
+class Row(Protocol):
+    """One row, by column name."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+class Reader(Protocol):
+    """Reads what is committed."""
+
+    async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
+        """Return all rows."""
+        ...
+
+    async def fetch_one(self, sql: str, *values: SqlValue) -> Row | None:
+        """Return the first row, if any."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """Changes things. What it did is durable, and only then visible, when its block has ended."""
+
+    async def execute(self, sql: str, *values: SqlValue) -> int:
+        """Run a statement and return how many rows it changed."""
+        ...
+
+    def notify(self, topic: str, key: str) -> None:
+        """Wake the listeners of a topic, once this transaction is durable."""
+        ...
+
+
+class Database(Protocol):
+    """One node's door to the store."""
+
+    @property
+    def reader(self) -> Reader:
+        """Reads what is committed, on a connection of its own."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction; leaving the block returns when it is durable.
+
+        Raises:
+            Unavailable: it could not begin, or could not be made durable; nothing of it will ever
+                be visible.
+        """
+        ...
+
+    def listen(self, topic: str, listener: Listener) -> None:
+        """Call a listener for every notification of a topic, from any node."""
+        ...
+
+    async def close(self) -> None:
+        """Let running transactions end, then close."""
+        ...

@@ -1,0 +1,57 @@
+"""Organisations: whose everything is."""
+
+from dataclasses import dataclass, field
+
+from cosignet.server.store.db import Reader, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A tenant."""
+
+    id: str
+    slug: str
+    name: str
+    monitor_key_sealed: bytes = field(repr=False)
+    logged: bool
+    """Whether its decisions and credentials go to the log."""
+
+
+async def insert(tx: Transaction, organisation: Organisation) -> None:
+    """Store an organisation, unless its slug is there already."""
+    await tx.execute(
+        "INSERT INTO organisations (id, slug, name, monitor_key_sealed, logged, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, clock_ms()) ON CONFLICT (slug) DO NOTHING",
+        organisation.id,
+        organisation.slug,
+        organisation.name,
+        organisation.monitor_key_sealed,
+        organisation.logged,
+    )
+
+
+async def get(reader: Reader, organisation_id: str) -> Organisation | None:
+    """Return an organisation by id."""
+    return await _one(reader, "id", organisation_id)
+
+
+async def by_slug(reader: Reader, slug: str) -> Organisation | None:
+    """Return an organisation by slug."""
+    return await _one(reader, "slug", slug)
+
+
+async def _one(reader: Reader, column: str, value: str) -> Organisation | None:
+    sql = {
+        "id": "SELECT * FROM organisations WHERE id = $1",
+        "slug": "SELECT * FROM organisations WHERE slug = $1",
+    }[column]
+    row = await reader.fetch_one(sql, value)
+    if row is None:
+        return None
+    return Organisation(
+        id=row["id"],
+        slug=row["slug"],
+        name=row["name"],
+        monitor_key_sealed=row["monitor_key_sealed"],
+        logged=bool(row["logged"]),
+    )

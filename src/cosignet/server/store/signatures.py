@@ -1,0 +1,38 @@
+"""Signatures over confirmations; read back with the confirmation they decided."""
+
+from dataclasses import dataclass
+
+from cosignet.core.challenge import Purpose
+from cosignet.core.confirmation import Confirmation
+from cosignet.server.store.db import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class NewSignature:
+    """A verified signature, to be stored."""
+
+    credential_row_id: str
+    purpose: Purpose
+    context_hash: bytes
+    raw_assertion: str
+    assertion_hash: bytes
+
+
+async def insert(
+    tx: Transaction, confirmation: Confirmation, signature: NewSignature, *, at: int
+) -> None:
+    """Store the signature of a decision, in the decision's own transaction."""
+    await tx.execute(
+        "INSERT INTO signatures (confirmation_id, organisation_id, approver_id, credential_id,"
+        " purpose, context_hash, raw_assertion, assertion_hash, signed_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        confirmation.id,
+        confirmation.organisation_id,
+        confirmation.approver_id,
+        signature.credential_row_id,
+        signature.purpose,
+        signature.context_hash,
+        signature.raw_assertion,
+        signature.assertion_hash,
+        at,
+    )

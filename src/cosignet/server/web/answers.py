@@ -1,0 +1,124 @@
+"""How a confirmation looks on the wire; one place for each field's name and spelling."""
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from cosignet.core.confirmation import Confirmation, Signature, Status
+from cosignet.core.encoding import base64url, rfc3339
+
+
+def json_answer(
+    value: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return a JSON response; `orjson.Fragment` parts are embedded verbatim."""
+    return Response(orjson.dumps(value), status, headers, "application/json")
+
+
+def time_or_null(unix_milliseconds: int | None) -> str | None:
+    """Write a time, or nothing."""
+    return None if unix_milliseconds is None else rfc3339(unix_milliseconds)
+
+
+def created(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
+    """Return what the creation of a confirmation answers."""
+    return {
+        "id": confirmation.id,
+        "url": f"{public_url}/confirm/{confirmation.id}",
+        "status": confirmation.status,
+        "payloadHash": confirmation.payload_hash.hex(),
+        "createdAt": rfc3339(confirmation.created_at),
+        "expiresAt": rfc3339(confirmation.expires_at),
+        "notified": False,
+    }
+
+
+def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
+    """Return what a list shows of a confirmation."""
+    c = confirmation
+    return {
+        "id": c.id,
+        "url": f"{public_url}/confirm/{c.id}",
+        "status": c.status,
+        "action": c.action,
+        "approver": c.approver,
+        "requester": c.requester,
+        "payloadHash": c.payload_hash.hex(),
+        "risk": c.risk,
+        "createdAt": rfc3339(c.created_at),
+        "expiresAt": rfc3339(c.expires_at),
+        "decidedAt": time_or_null(c.decided_at),
+        "cancelledAt": time_or_null(c.cancelled_at),
+        "signedAt": None if c.signature is None else rfc3339(c.signature.signed_at),
+        "rejection": rejection(c),
+        "evidenceId": c.evidence_id,
+        "consumedAt": time_or_null(c.consumed_at),
+        "outcome": outcome(c),
+    }
+
+
+def full(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
+    """Return what the requester reads: enough to verify the decision alone."""
+    signature = confirmation.signature
+    return summary(confirmation, public_url) | {
+        "payload": orjson.Fragment(confirmation.payload),
+        "payloadText": confirmation.payload,
+        "context": confirmation.context,
+        "private": False,
+        "reveal": False,
+        "matchCode": None,
+        "credentialId": None if signature is None else base64url(signature.credential_id),
+        "credential": None if signature is None else _credential(signature),
+        "rawAssertion": None if signature is None else orjson.Fragment(signature.raw_assertion),
+    }
+
+
+def shown(confirmation: Confirmation, *, rp_id: str, now: int) -> dict[str, Any]:
+    """Return what the approver's page reads: everything that is signed, nothing secret."""
+    c = confirmation
+    return {
+        "id": c.id,
+        "status": c.status,
+        "action": c.action,
+        "payload": orjson.Fragment(c.payload),
+        "payloadText": c.payload,
+        "payloadHash": c.payload_hash.hex(),
+        "context": c.context,
+        "rejectContext": c.reject_context,
+        "approver": c.approver,
+        "requester": c.requester,
+        "risk": c.risk,
+        "createdAt": rfc3339(c.created_at),
+        "expiresAt": rfc3339(c.expires_at),
+        "signedAt": None if c.signature is None else rfc3339(c.signature.signed_at),
+        "decidedAt": time_or_null(c.decided_at),
+        "cancelledAt": time_or_null(c.cancelled_at),
+        "rejection": rejection(c),
+        "evidenceId": c.evidence_id,
+        "rpId": rp_id,
+        "serverTime": rfc3339(now),
+    }
+
+
+def rejection(confirmation: Confirmation) -> dict[str, Any] | None:
+    """Return how it was rejected, if it was."""
+    if confirmation.status is not Status.REJECTED or confirmation.rejection is None:
+        return None
+    return {"signed": confirmation.rejection.signed, "reason": confirmation.rejection.reason}
+
+
+def outcome(confirmation: Confirmation) -> dict[str, Any] | None:
+    """Return what became of the action, if somebody said."""
+    if confirmation.outcome is None:
+        return None
+    found = confirmation.outcome
+    return {"result": found.result, "note": found.note, "at": rfc3339(found.at)}
+
+
+def _credential(signature: Signature) -> dict[str, Any]:
+    return {
+        "id": base64url(signature.credential_id),
+        "algorithm": signature.algorithm,
+        "publicKeySpki": base64url(signature.public_key_spki),
+    }

@@ -1,0 +1,1 @@
+"""What programs call, with an API key. One file a noun."""

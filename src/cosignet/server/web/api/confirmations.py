@@ -1,0 +1,162 @@
+"""`/api/confirmations`: ask, read, wait, list, cancel, consume, report the outcome."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+from starlette.responses import Response
+
+from cosignet.core.confirmation import (
+    ACTION_CHARACTERS_MAX,
+    CONSUME_TOKEN_CHARACTERS,
+    OUTCOME_NOTE_CHARACTERS_MAX,
+    PAGE_SIZE_DEFAULT,
+    PAGE_SIZE_MAX,
+    TTL_SECONDS_DEFAULT,
+    TTL_SECONDS_MAX,
+    WAIT_SECONDS_MAX,
+    Confirmation,
+    OutcomeResult,
+    Risk,
+    Status,
+)
+from cosignet.core.encoding import rfc3339
+from cosignet.core.errors import FieldInvalid, NotSupported
+from cosignet.core.payload import canonical_payload
+from cosignet.server.services import ask, consume, watch
+from cosignet.server.web.answers import created, full, json_answer, outcome, summary
+from cosignet.server.web.call import Body, Call, Nothing, optional_json
+from cosignet.server.web.waiting import unless_gone
+
+Notification = Literal["none", "telegram", "email", "webpush"]
+
+
+class CreateConfirmation(Body):
+    """An action to be decided."""
+
+    username: Annotated[str, Field(description="Who decides: an existing approver.")]
+    action: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=ACTION_CHARACTERS_MAX),
+        Field(description="The title the approver reads first."),
+    ]
+    payload: Annotated[dict[str, Any], Field(description="The exact action; shown and signed.")]
+    ttlSeconds: Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)] = TTL_SECONDS_DEFAULT
+    notify: Notification | list[Notification] = "none"
+    risk: Risk = "normal"
+    private: bool = False
+    reveal: bool = False
+    approvers: list[str] | None = None
+    quorum: Annotated[int, Field(ge=1)] = 1
+
+
+class Consume(Body):
+    """Who uses the approval up: a random token of one run."""
+
+    token: Annotated[
+        str,
+        StringConstraints(
+            min_length=CONSUME_TOKEN_CHARACTERS[0], max_length=CONSUME_TOKEN_CHARACTERS[1]
+        ),
+    ]
+
+
+class Report(Body):
+    """What became of the action."""
+
+    result: OutcomeResult
+    note: Annotated[str, StringConstraints(max_length=OUTCOME_NOTE_CHARACTERS_MAX)] | None = None
+
+
+async def create(call: Call, body: CreateConfirmation) -> Response:
+    """Ask for an approval of an exact action."""
+    _refuse_unsupported(body)
+    request = ask.Request(
+        username=body.username.lower(),
+        action=body.action,
+        payload=canonical_payload(optional_json(body.payload)),
+        ttl_seconds=body.ttlSeconds,
+    )
+    confirmation = await ask.create(call.runtime, call.api_key, request)
+    answer = created(confirmation, call.runtime.public_url)
+    return json_answer(answer, 201, {"Location": f"/api/confirmations/{confirmation.id}"})
+
+
+async def read(call: Call) -> Response:
+    """Read a confirmation; with `wait`, as soon as it is decided or the seconds are over."""
+    seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
+    reading = watch.get_own(call.runtime, call.api_key, call.path("id"), wait_seconds=seconds)
+    return _answer(call, await unless_gone(call.request, reading, waits=seconds > 0))
+
+
+async def list_(call: Call) -> Response:
+    """List the organisation's confirmations, newest first."""
+    page = await watch.page(
+        call.runtime,
+        call.api_key,
+        status=_status(call.query("status")),
+        approver=call.query("username"),
+        before=_before(call.query("cursor")),
+        limit=call.query_number("limit", default=PAGE_SIZE_DEFAULT, low=1, high=PAGE_SIZE_MAX),
+    )
+    cursor = None if page.next_before is None else "{}.{}".format(*page.next_before)
+    items = [summary(item, call.runtime.public_url) for item in page.items]
+    return json_answer({"items": items, "nextCursor": cursor})
+
+
+async def cancel(call: Call, _: Nothing) -> Response:
+    """Withdraw a pending confirmation; it ends as `expired` with `cancelledAt`."""
+    return _answer(call, await ask.cancel(call.runtime, call.api_key, await _own(call)))
+
+
+async def use(call: Call, body: Consume) -> Response:
+    """Use an approval up, before running the action: once, by one token."""
+    found = await consume.consume(call.runtime, call.api_key, await _own(call), body.token)
+    at = None if found.consumed_at is None else rfc3339(found.consumed_at)
+    return json_answer({"id": found.id, "consumedAt": at, "consumedBy": found.consumed_by})
+
+
+async def report(call: Call, body: Report) -> Response:
+    """Say what became of the action, once, after consuming."""
+    found = await consume.record_outcome(
+        call.runtime, call.api_key, await _own(call), result=body.result, note=body.note
+    )
+    return json_answer({"id": found.id, "outcome": outcome(found)})
+
+
+async def _own(call: Call) -> Confirmation:
+    return await watch.get_own(call.runtime, call.api_key, call.path("id"))
+
+
+def _answer(call: Call, confirmation: Confirmation) -> Response:
+    return json_answer(full(confirmation, call.runtime.public_url))
+
+
+def _refuse_unsupported(body: CreateConfirmation) -> None:
+    """Never do silently less than was asked for."""
+    asked = {
+        "risk": body.risk != "normal",
+        "private": body.private,
+        "reveal": body.reveal,
+        "approvers": body.approvers not in (None, [body.username]),
+        "quorum": body.quorum != 1,
+    }
+    for field, unsupported in asked.items():
+        if unsupported:
+            raise NotSupported(field=field)
+
+
+def _status(text: str | None) -> Status | None:
+    if text is None:
+        return None
+    if text not in list(Status):
+        raise FieldInvalid("one of " + ", ".join(Status), field="status")
+    return Status(text)
+
+
+def _before(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    at, _, last = cursor.partition(".")
+    if not (at.isascii() and at.isdigit() and len(at) <= 15 and last):
+        raise FieldInvalid("take nextCursor of the page before", field="cursor")
+    return int(at), last

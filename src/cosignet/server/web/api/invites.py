@@ -1,0 +1,93 @@
+"""`/api/invites`: let people register a passkey."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+from starlette.responses import Response
+
+from cosignet.core.access import INVITE_NOTE_CHARACTERS_MAX, INVITE_USES_MAX, USERNAME, Invite
+from cosignet.core.encoding import rfc3339
+from cosignet.core.errors import FieldInvalid
+from cosignet.server.services import invite as inviting
+from cosignet.server.web.answers import json_answer, time_or_null
+from cosignet.server.web.call import Body, Call, Nothing
+
+
+class CreateInvite(Body):
+    """An invite; everything about it is optional."""
+
+    note: Annotated[str, StringConstraints(max_length=INVITE_NOTE_CHARACTERS_MAX)] | None = None
+    maxUses: Annotated[int, Field(ge=1, le=INVITE_USES_MAX)] = 1
+    pinnedUsername: str | None = None
+    expiresAt: Annotated[str, Field(description="RFC 3339; by default in seven days.")] | None = (
+        None
+    )
+
+
+async def create(call: Call, body: CreateInvite) -> Response:
+    """Create an invite and the link to send."""
+    terms = inviting.Terms(
+        note=body.note,
+        max_uses=body.maxUses,
+        pinned_username=_username(body.pinnedUsername),
+        expires_at=_time(body.expiresAt, now=call.runtime.clock()),
+    )
+    invite = await inviting.by_key(call.runtime, call.api_key, terms)
+    return json_answer(_answer(invite, call), 201)
+
+
+async def list_(call: Call) -> Response:
+    """List all invites with how often each was used."""
+    found = await inviting.list_(call.runtime, call.api_key.organisation_id)
+    return json_answer({"items": [_answer(invite, call) for invite in found]})
+
+
+async def revoke(call: Call, _: Nothing) -> Response:
+    """End an invite at once."""
+    code = call.path("code")
+    invite = await inviting.revoke(call.runtime, call.api_key.organisation_id, code)
+    return json_answer(_describe(invite) | {"code": code})
+
+
+def _answer(coded: inviting.CodedInvite, call: Call) -> dict[str, Any]:
+    link = coded.register_url(call.runtime.public_url)
+    return {"code": coded.code, "registerUrl": link} | _describe(coded.invite)
+
+
+def _describe(invite: Invite) -> dict[str, Any]:
+    return {
+        "note": invite.note,
+        "maxUses": invite.max_uses,
+        "uses": invite.uses,
+        "pinnedUsername": invite.pinned_username,
+        "needsActivation": not invite.trusted,
+        "createdAt": rfc3339(invite.created_at),
+        "expiresAt": time_or_null(invite.expires_at),
+        "revokedAt": time_or_null(invite.revoked_at),
+    }
+
+
+def _username(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if not USERNAME.fullmatch(name.lower()):
+        raise FieldInvalid(
+            "2 to 39 of a–z, 0–9, dot, underscore and hyphen", field="pinnedUsername"
+        )
+    return name.lower()
+
+
+def _time(text: str | None, *, now: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise FieldInvalid("a time such as 2026-11-20T20:45:25Z", field="expiresAt")
+    at = int(moment.timestamp() * 1000)
+    if at <= now:
+        raise FieldInvalid("a time to come", field="expiresAt")
+    return at

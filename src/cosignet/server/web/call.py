@@ -1,0 +1,130 @@
+"""One call: what a guard and an endpoint see of an HTTP request, and how it is read strictly."""
+
+from dataclasses import dataclass
+from typing import TypeVar, cast
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+
+from cosignet.core.access import ApiKey
+from cosignet.core.errors import (
+    BodyNotObject,
+    FieldInvalid,
+    FieldMissing,
+    FieldUnknown,
+    Refusal,
+    TooLarge,
+    Unauthenticated,
+)
+from cosignet.core.jsontext import JsonValue, parse_json
+from cosignet.server.runtime import Runtime
+
+BODY_BYTES_MAX = 256 * 1024
+"""Room for 64 KiB of canonical payload in any spelling."""
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused, and no type is guessed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Nothing(Body):
+    """A body that says nothing; it may be left out."""
+
+
+AnyBody = TypeVar("AnyBody", bound=Body)
+
+
+@dataclass(slots=True)
+class Call:
+    """One HTTP request on its way to an endpoint."""
+
+    runtime: Runtime
+    request: Request
+    request_id: str
+    key: ApiKey | None = None
+    """Set by the guard of routes that need one."""
+
+    @property
+    def api_key(self) -> ApiKey:
+        """The key the guard let through.
+
+        Raises:
+            Unauthenticated: the route's guard does not ask for one.
+        """
+        if self.key is None:
+            raise Unauthenticated
+        return self.key
+
+    def path(self, name: str) -> str:
+        """Return a part of the path."""
+        return cast(str, self.request.path_params[name])
+
+    def query(self, name: str) -> str | None:
+        """Return a query parameter."""
+        return self.request.query_params.get(name)
+
+    def query_number(self, name: str, *, default: int, low: int, high: int) -> int:
+        """Return a query parameter that is a whole number within bounds.
+
+        Raises:
+            FieldInvalid: it is something else.
+        """
+        text = self.query(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) <= 6 and low <= int(text) <= high):
+            raise FieldInvalid(f"a whole number from {low} to {high}", field=name)
+        return int(text)
+
+    async def body(self, model: type[AnyBody]) -> AnyBody:
+        """Read the body as one JSON object of a model.
+
+        Raises:
+            TooLarge, InvalidInput: the refusal names the field.
+        """
+        # No body at all says as much as an empty object.
+        value = parse_json(await self.raw_body() or b"{}")
+        if not isinstance(value, dict):
+            raise BodyNotObject
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            raise refusal_of(error) from None
+
+    async def form(self) -> dict[str, str]:
+        """Read the body as a form, as browsers without script send it."""
+        text = (await self.raw_body()).decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True))
+
+    async def raw_body(self) -> bytes:
+        """Read the body's bytes, never more than allowed.
+
+        Raises:
+            TooLarge: it is longer.
+        """
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.request.stream():
+            size += len(chunk)
+            if size > BODY_BYTES_MAX:
+                raise TooLarge(f"more than {BODY_BYTES_MAX} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def refusal_of(error: ValidationError) -> Refusal:
+    """Return the first thing a model found wrong, as a refusal that names the field."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    kinds = {"missing": FieldMissing, "extra_forbidden": FieldUnknown}
+    if first["type"] in kinds:
+        return kinds[first["type"]](field=field)
+    return FieldInvalid(first["msg"].removeprefix("Value error, "), field=field)
+
+
+def optional_json(value: object) -> JsonValue:
+    """Say that a part of a parsed body is JSON, which the strict parser has made sure of."""
+    return cast(JsonValue, value)

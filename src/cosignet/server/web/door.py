@@ -1,0 +1,125 @@
+"""From HTTP to an endpoint and back: guard first, refusals become answers, nothing else leaks."""
+
+import logging
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cosignet.core.errors import FieldUnknown, NotFound, Refusal
+from cosignet.server.runtime import Runtime
+from cosignet.server.web.call import Call
+from cosignet.server.web.errors import Defect, MethodNotAllowed, problem, status_of
+from cosignet.server.web.guards import PAGE
+from cosignet.server.web.headers import security_headers
+from cosignet.server.web.rendering import page
+from cosignet.server.web.route import Row
+from cosignet.server.web.routes import ROUTES
+from cosignet.server.web.static_files import static_routes
+
+log = logging.getLogger("cosignet")
+REQUEST_ID_HEADER = b"x-request-id"
+_REQUEST_ID_BYTES = 8
+
+
+class Door:
+    """One route's ASGI application."""
+
+    def __init__(self, row: Row, runtime: Runtime) -> None:
+        self._row = row
+        self._body = row.parsed
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or raise the refusal."""
+        request = Request(scope, receive)
+        call = Call(self._runtime, request, scope["request_id"])
+        response = self._elsewhere(request) or await self._answer(call)
+        await response(scope, receive, send)
+
+    async def _answer(self, call: Call) -> Response:
+        await self._row.guard.check(call)
+        for name in call.request.query_params if call.request.scope["query_string"] else ():
+            if name not in self._row.query:
+                raise FieldUnknown(field=name)
+        if self._body is None:
+            return await self._row.endpoint(call)
+        return await self._row.endpoint(call, await call.body(self._body))
+
+    def _elsewhere(self, request: Request) -> Response | None:
+        # A passkey for localhost does not work on 127.0.0.1; people get there all the same.
+        if self._row.guard is not PAGE or request.url.hostname not in ("127.0.0.1", "::1"):
+            return None
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(self._runtime.public_url + request.url.path + query, 307)
+
+
+class Entrance:
+    """The outermost application: a request id, security headers, and an answer to everything."""
+
+    def __init__(self, application: ASGIApp, runtime: Runtime) -> None:
+        self._application = application
+        self._runtime = runtime
+        self._headers = security_headers(runtime.public_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; nothing but HTTP is served."""
+        if scope["type"] != "http":
+            return
+        request_id = self._runtime.random(_REQUEST_ID_BYTES).hex()
+        scope["request_id"] = request_id
+        scope["app"] = self  # makes the router raise instead of answering in plain text
+        added = [*self._headers, (REQUEST_ID_HEADER, request_id.encode())]
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                present = {name for name, _ in message["headers"]}
+                message["headers"] += [pair for pair in added if pair[0] not in present]
+            await send(message)
+
+        try:
+            await self._application(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if started:
+                raise
+            response = _refused(Request(scope), _refusal(error, request_id), request_id)
+            await response(scope, receive, send_with_headers)
+
+
+def _refusal(error: Exception, request_id: str) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, HTTPException):
+        return MethodNotAllowed() if error.status_code == 405 else NotFound()
+    log.error("request %s failed", request_id, exc_info=error)
+    return Defect()
+
+
+def _refused(request: Request, refusal: Refusal, request_id: str) -> Response:
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if not wants_page or request.url.path.startswith("/api/"):
+        return problem(refusal, request_id=request_id)
+    return page(
+        "message.html",
+        status_of(refusal),
+        title=refusal.title(),
+        text=refusal.cure(),
+        kind="calm",
+        details=[("Request", request_id)],
+    )
+
+
+def build(runtime: Runtime) -> ASGIApp:
+    """Return the web application of one node."""
+    routes: list[BaseRoute] = [
+        Route(row.path, Door(row, runtime), methods=[row.method]) for row in ROUTES
+    ]
+    router = Router([*routes, *static_routes()], redirect_slashes=False)
+    return Entrance(router, runtime)

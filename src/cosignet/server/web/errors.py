@@ -1,0 +1,76 @@
+"""Which refusal is which HTTP status: one table. The answer is an RFC 9457 problem document."""
+
+import orjson
+from starlette.responses import Response
+
+from cosignet.core.errors import (
+    CeremonyRefused,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    Limited,
+    NotFound,
+    Refusal,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+STATUS: tuple[tuple[type[Refusal], int], ...] = (
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (CeremonyRefused, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (TooLarge, 413),
+    (InvalidInput, 422),
+    (Limited, 429),
+    (Unavailable, 503),
+)
+RETRY_AFTER_SECONDS = 2
+TYPE_PREFIX = "urn:cosignet:error:"
+
+
+class MethodNotAllowed(Refusal, code="method_not_allowed"):
+    """This address does not take that method. Look it up in /api/openapi.json."""
+
+
+class Defect(Refusal, code="internal_error"):
+    """This server made a mistake. Nothing was approved; tell its operator the request id."""
+
+
+def status_of(refusal: Refusal) -> int:
+    """Return the HTTP status of a refusal's family."""
+    if isinstance(refusal, MethodNotAllowed):
+        return 405
+    return next((status for family, status in STATUS if isinstance(refusal, family)), 500)
+
+
+def problem(refusal: Refusal, *, request_id: str) -> Response:
+    """Return the problem document of a refusal (RFC 9457)."""
+    status = status_of(refusal)
+    document: dict[str, object] = {
+        "type": TYPE_PREFIX + refusal.code,
+        "title": refusal.title(),
+        "status": status,
+        "code": refusal.code,
+        "requestId": request_id,
+    }
+    details = {"detail": refusal.detail, "field": refusal.field, "cure": refusal.cure()}
+    document |= {name: value for name, value in details.items() if value}
+    document |= refusal.members
+    return Response(
+        orjson.dumps(document),
+        status,
+        headers=headers_of(status),
+        media_type="application/problem+json",
+    )
+
+
+def headers_of(status: int) -> dict[str, str]:
+    """Return the headers a status asks for."""
+    if status == 401:
+        return {"WWW-Authenticate": 'ApiKey realm="cosignet"'}
+    if status in (429, 503):
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return {}

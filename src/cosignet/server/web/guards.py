@@ -1,0 +1,68 @@
+"""Who may call a route. Every route names one of these; none has no guard."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from cosignet.core.access import Scope
+from cosignet.core.errors import CrossSite, KeyInQuery, ScopeMissing, Unauthenticated
+from cosignet.server.services import access
+from cosignet.server.web.call import Call
+
+API_KEY_HEADER = "X-Api-Key"
+_LIKE_A_KEY = re.compile(r"(x-?)?api[-_]?key|key|token|access_token|authorization", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A check in front of an endpoint; raises a refusal or lets the call through."""
+
+    name: str
+    check: Callable[[Call], Awaitable[None]]
+    scope: Scope | None = None
+
+
+def api_key(scope: Scope) -> Guard:
+    """Let programs in whose API key has a scope."""
+
+    async def check(call: Call) -> None:
+        _refuse_key_in_query(call)
+        secret = call.request.headers.get(API_KEY_HEADER)
+        if not secret:
+            raise Unauthenticated
+        key = await access.authenticate(call.runtime, secret)
+        if not key.allows(scope):
+            raise ScopeMissing(f"It needs {scope}.", scope=str(scope))
+        call.key = key
+
+    return Guard("api_key", check, scope)
+
+
+async def _check_same_origin(call: Call) -> None:
+    # Browsers send Origin with every POST and Sec-Fetch-Site with every request (Fetch, sections
+    # 3.1 and "Fetch Metadata" 2.4); other clients send neither and hold no ambient credentials.
+    origin = call.request.headers.get("origin")
+    if origin is not None and origin != call.runtime.relying_party.origin:
+        raise CrossSite("The Origin header names another site.")
+    if call.request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise CrossSite("The browser says that another site sent this.")
+
+
+async def _let_through(_: Call) -> None:
+    pass
+
+
+CEREMONY = Guard("ceremony", _check_same_origin)
+"""State-changing calls of our own pages; what they carry (link, passkey) is their authority."""
+
+PAGE = Guard("page", _let_through)
+"""Pages and their data: whoever has the link may look."""
+
+PUBLIC = Guard("public", _let_through)
+"""Says nothing about anybody."""
+
+
+def _refuse_key_in_query(call: Call) -> None:
+    for name in call.request.query_params:
+        if _LIKE_A_KEY.fullmatch(name):
+            raise KeyInQuery(field=name)

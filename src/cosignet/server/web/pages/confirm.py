@@ -1,0 +1,144 @@
+"""`/confirm/:id`: where a person sees the exact action and signs it, or rejects it."""
+
+import hmac
+from typing import Literal
+
+from pydantic import ValidationError
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from cosignet.core.card import exact, render
+from cosignet.core.confirmation import WAIT_SECONDS_MAX, Confirmation, RejectReason
+from cosignet.core.errors import PageTokenMissing
+from cosignet.server.secret import mint_code
+from cosignet.server.services import decide, watch
+from cosignet.server.web.answers import json_answer, rejection, shown, time_or_null
+from cosignet.server.web.call import Body, Call, optional_json, refusal_of
+from cosignet.server.web.markup import to_html
+from cosignet.server.web.rendering import page
+from cosignet.server.web.waiting import unless_gone
+
+PAGE_COOKIE = "cosignet_page"
+"""Shows that an unsigned rejection comes from a browser that opened the page."""
+PAGE_TOKEN_BYTES = 32
+_FORM = "application/x-www-form-urlencoded"
+
+
+class Options(Body):
+    """What a prompt is for."""
+
+    purpose: Literal["approve", "reject"]
+
+
+class Approve(Body):
+    """A passkey's answer: AuthenticationResponseJSON of WebAuthn Level 3."""
+
+    credential: dict[str, object]
+
+
+class Reject(Body):
+    """A rejection; with a passkey's answer it is signed, else it needs the page's token."""
+
+    credential: dict[str, object] | None = None
+    reason: RejectReason | None = None
+    token: str | None = None
+
+
+async def show(call: Call) -> Response:
+    """Show what is to be signed, or what has been decided."""
+    confirmation = await watch.get(call.runtime, call.path("id"))
+    return _with_token(call, "confirm.html", confirmation)
+
+
+async def show_reject(call: Call) -> Response:
+    """Ask once more before rejecting, where no script runs."""
+    confirmation = await watch.get(call.runtime, call.path("id"))
+    if confirmation.decided:
+        return RedirectResponse(f"/confirm/{confirmation.id}", 303)
+    return _with_token(call, "confirm_reject.html", confirmation)
+
+
+async def data(call: Call) -> Response:
+    """Give the page's script everything that is signed; with `wait`, once it is decided."""
+    seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
+    reading = watch.get(call.runtime, call.path("id"), wait_seconds=seconds)
+    return json_answer(_shown(call, await unless_gone(call.request, reading, waits=seconds > 0)))
+
+
+async def options(call: Call, body: Options) -> Response:
+    """Give the browser what it is to sign: PublicKeyCredentialRequestOptionsJSON."""
+    return json_answer(await decide.options(call.runtime, call.path("id"), body.purpose))
+
+
+async def approve(call: Call, body: Approve) -> Response:
+    """Approve with a passkey's signature."""
+    found = await decide.approve(call.runtime, call.path("id"), optional_json(body.credential))
+    return json_answer(_decided(found))
+
+
+async def reject(call: Call) -> Response:
+    """Reject, signed or with a tap on the page."""
+    from_form = call.request.headers.get("content-type", "").startswith(_FORM)
+    body = await _form(call) if from_form else await call.body(Reject)
+    if body.credential is None:
+        _check_token(call, body.token)
+    credential = None if body.credential is None else optional_json(body.credential)
+    found = await decide.reject(
+        call.runtime, call.path("id"), credential=credential, reason=body.reason
+    )
+    if from_form:
+        return RedirectResponse(f"/confirm/{found.id}", 303)
+    return json_answer(_decided(found))
+
+
+async def _form(call: Call) -> Reject:
+    fields = await call.form()
+    try:
+        return Reject.model_validate({name: value or None for name, value in fields.items()})
+    except ValidationError as error:
+        raise refusal_of(error) from None
+
+
+def _check_token(call: Call, token: str | None) -> None:
+    cookie = call.request.cookies.get(PAGE_COOKIE, "")
+    if not cookie or token is None or not hmac.compare_digest(cookie.encode(), token.encode()):
+        raise PageTokenMissing
+
+
+def _with_token(call: Call, template: str, confirmation: Confirmation) -> HTMLResponse:
+    runtime = call.runtime
+    token = call.request.cookies.get(PAGE_COOKIE) or mint_code(runtime.random(PAGE_TOKEN_BYTES))
+    answer = page(
+        template,
+        confirmation=_shown(call, confirmation),
+        region_html=to_html(render(confirmation.payload, confirmation.context)),
+        exact_html=to_html(exact(confirmation.payload)),
+        byte_count=len(confirmation.payload.encode()),
+        page_token=token,
+        reason="",
+    )
+    answer.set_cookie(
+        PAGE_COOKIE,
+        token,
+        path="/confirm/",
+        httponly=True,
+        samesite="lax",
+        secure=runtime.public_url.startswith("https://"),
+    )
+    return answer
+
+
+def _shown(call: Call, confirmation: Confirmation) -> dict[str, object]:
+    runtime = call.runtime
+    return shown(confirmation, rp_id=runtime.relying_party.id, now=runtime.clock())
+
+
+def _decided(confirmation: Confirmation) -> dict[str, object]:
+    signature = confirmation.signature
+    return {
+        "id": confirmation.id,
+        "status": confirmation.status,
+        "signedAt": time_or_null(None if signature is None else signature.signed_at),
+        "decidedAt": time_or_null(confirmation.decided_at),
+        "rejection": rejection(confirmation),
+        "evidenceId": confirmation.evidence_id,
+    }

@@ -1,0 +1,121 @@
+"""`/register`: an invite becomes an approver with a passkey, who tries it once."""
+
+import json
+
+from starlette.responses import Response
+
+from cosignet.core.access import Approver
+from cosignet.core.encoding import base64url
+from cosignet.core.errors import InviteUnusable
+from cosignet.server.services import access, enroll
+from cosignet.server.web.answers import json_answer
+from cosignet.server.web.call import Body, Call, optional_json
+from cosignet.server.web.rendering import page
+
+
+class Begin(Body):
+    """Who wants to register, with which invite."""
+
+    invite: str
+    username: str
+
+
+class Register(Begin):
+    """A new passkey: RegistrationResponseJSON of WebAuthn Level 3."""
+
+    credential: dict[str, object]
+
+
+class BeginPractice(Body):
+    """Whose practice."""
+
+    credentialId: str
+
+
+class Practise(BeginPractice):
+    """A practice approval: AuthenticationResponseJSON of WebAuthn Level 3."""
+
+    credential: dict[str, object]
+
+
+async def show(call: Call) -> Response:
+    """Show an invite and how to accept it."""
+    code = call.query("invite")
+    if not code:
+        raise InviteUnusable
+    invite = await enroll.check_invite(call.runtime, code)
+    return page(
+        "register.html",
+        invite=code,
+        organisation=invite.organisation_name,
+        role=invite.role,
+        note=invite.note,
+        pinned_username=invite.pinned_username,
+        needs_activation=not invite.trusted,
+        rp_id=call.runtime.relying_party.id,
+    )
+
+
+async def options(call: Call, body: Begin) -> Response:
+    """Give the browser what it needs to make a passkey: PublicKeyCredentialCreationOptionsJSON."""
+    return json_answer(await enroll.begin(call.runtime, body.invite, body.username))
+
+
+async def register(call: Call, body: Register) -> Response:
+    """Enrol the new passkey."""
+    enrolled = await enroll.complete(
+        call.runtime, body.invite, body.username, optional_json(body.credential)
+    )
+    return json_answer(_enrolled(enrolled))
+
+
+async def practice_options(call: Call, body: BeginPractice) -> Response:
+    """Give the browser what a new passkey signs to show that it works."""
+    return json_answer(await enroll.begin_practice(call.runtime, body.credentialId))
+
+
+async def practice(call: Call, body: Practise) -> Response:
+    """Check the practice approval; the organisation's first owner gets a first API key."""
+    enrolled = await enroll.complete_practice(
+        call.runtime, body.credentialId, optional_json(body.credential)
+    )
+    minted = await access.mint_first_key(call.runtime, enrolled.approver)
+    first = None if minted is None else _first_key(call, minted, enrolled.approver)
+    return json_answer(_enrolled(enrolled) | {"apiKey": None, "curl": None} | (first or {}))
+
+
+def _enrolled(enrolled: enroll.Enrolled) -> dict[str, object]:
+    approver = enrolled.approver
+    return {
+        "username": approver.username,
+        "credentialId": base64url(enrolled.credential_id),
+        "activated": approver.activated_at is not None,
+        "role": approver.role,
+    }
+
+
+def _first_key(call: Call, minted: access.MintedKey, approver: Approver) -> dict[str, object]:
+    key = minted.key
+    return {
+        "apiKey": {
+            "id": key.id,
+            "name": key.name,
+            "key": minted.secret,
+            "scopes": sorted(key.scopes),
+        },
+        "curl": _curl(call.runtime.public_url, minted.secret, approver.username),
+    }
+
+
+def _curl(public_url: str, secret: str, username: str) -> str:
+    body = {
+        "username": username,
+        "action": "Deploy to production",
+        "payload": {"service": "api", "sha": "abc123"},
+    }
+    return (
+        f"curl -s {public_url}/api/confirmations \\\n"
+        f"  -H 'content-type: application/json' \\\n"
+        f"  -H 'X-Api-Key: {secret}' \\\n"
+        f"  --data '{json.dumps(body)}'"
+    )

@@ -1,0 +1,25 @@
+"""Templates, and the few things they need; nothing in them is marked safe but the card."""
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from cosignet.core.card import moment
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("cosignet.server.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    environment.filters["moment"] = moment
+    return environment
+
+
+def page(template: str, status: int = 200, **variables: object) -> HTMLResponse:
+    """Render a page."""
+    return HTMLResponse(_environment().get_template(template).render(variables), status)

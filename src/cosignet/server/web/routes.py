@@ -1,0 +1,66 @@
+"""The whole surface: method, path, guard, endpoint. What is not in this table does not exist."""
+
+from starlette.responses import Response
+
+from cosignet.core.access import Scope
+from cosignet.server.web import public, schemas
+from cosignet.server.web.api import confirmations, invites, keys
+from cosignet.server.web.call import Call
+from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, api_key
+from cosignet.server.web.openapi import describe
+from cosignet.server.web.pages import confirm, register
+from cosignet.server.web.route import Row
+
+CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
+WAIT = ("wait",)
+LIST = ("status", "username", "limit", "cursor")
+
+
+async def openapi(call: Call) -> Response:
+    """Describe the API as OpenAPI 3.1."""
+    return describe(ROUTES, call.runtime.public_url)
+
+
+# The first rows are the busiest: a router tries them in this order.
+ROUTES: tuple[Row, ...] = (
+    Row("GET", "/api/confirmations/{id}", READ, confirmations.read, schemas.Full, query=WAIT),
+    Row("POST", "/api/confirmations", CREATE, confirmations.create, schemas.Created, 201),
+    Row("GET", "/api/confirmations", READ, confirmations.list_, schemas.Page, query=LIST),
+    Row("POST", "/api/confirmations/{id}/cancel", CREATE, confirmations.cancel, schemas.Full),
+    Row("POST", "/api/confirmations/{id}/consume", CONSUME, confirmations.use, schemas.Consumed),
+    Row("POST", "/api/confirmations/{id}/outcome", CONSUME, confirmations.report, schemas.Reported),
+    Row("GET", "/confirm/{id}/data", PAGE, confirm.data, schemas.Shown, query=WAIT),
+    Row("POST", "/confirm/{id}/options", CEREMONY, confirm.options, schemas.PasskeyOptions),
+    Row("POST", "/confirm/{id}/approve", CEREMONY, confirm.approve, schemas.Decided),
+    Row(
+        "POST",
+        "/confirm/{id}/reject",
+        CEREMONY,
+        confirm.reject,
+        schemas.Decided,
+        reads=confirm.Reject,
+    ),
+    Row("GET", "/confirm/{id}", PAGE, confirm.show),
+    Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject),
+    Row("GET", "/register", PAGE, register.show, query=("invite",)),
+    Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
+    Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),
+    Row(
+        "POST",
+        "/register/practice/options",
+        CEREMONY,
+        register.practice_options,
+        schemas.PasskeyOptions,
+    ),
+    Row("POST", "/register/practice", CEREMONY, register.practice, schemas.Practised),
+    Row("POST", "/api/invites", ADMIN, invites.create, schemas.Invite, 201),
+    Row("GET", "/api/invites", ADMIN, invites.list_, schemas.Invites),
+    Row("POST", "/api/invites/{code}/revoke", ADMIN, invites.revoke, schemas.RevokedInvite),
+    Row("POST", "/api/keys", ADMIN, keys.create, schemas.MintedKey, 201),
+    Row("GET", "/api/keys", ADMIN, keys.list_, schemas.Keys),
+    Row("POST", "/api/keys/{id}/revoke", ADMIN, keys.revoke, schemas.Key),
+    Row("GET", "/api/openapi.json", PUBLIC, openapi),
+    Row("GET", "/healthz", PUBLIC, public.healthz, schemas.State),
+    Row("GET", "/readyz", PUBLIC, public.readyz, schemas.State),
+    Row("GET", "/", PAGE, public.home),
+)

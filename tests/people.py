@@ -1,0 +1,130 @@
+"""Those who use a server, over HTTP only: programs that ask, people who register and decide."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from tests.authenticator import Authenticator, base64url
+
+JSON = dict[str, Any]
+PAYLOAD: JSON = {"service": "api", "sha": "abc123", "replicas": 3, "dry_run": False}
+
+
+_open: list[httpx2.Client] = []
+
+
+def client(url: str, headers: dict[str, str]) -> httpx2.Client:
+    """Return an HTTP client that is closed after the test."""
+    _open.append(httpx2.Client(base_url=url, headers=headers, timeout=40))
+    return _open[-1]
+
+
+def close_clients() -> None:
+    """Close what tests have opened."""
+    while _open:
+        _open.pop().close()
+
+
+def raise_for(answer: httpx2.Response) -> JSON:
+    """Return the JSON of an answer that has to be a success."""
+    assert answer.is_success, f"{answer.status_code} {answer.text}"
+    return answer.json()
+
+
+@dataclass
+class Person:
+    """Somebody with a passkey, at a browser that sends Origin like any browser."""
+
+    url: str
+    passkey: Authenticator = field(default_factory=Authenticator)
+    username: str = ""
+    http: httpx2.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
+        self.http = client(self.url, headers)
+
+    def register(self, invite: str, username: str) -> JSON:
+        """Accept an invite (its code or its link) with a new passkey."""
+        code = invite.rpartition("invite=")[2]
+        who = {"invite": code, "username": username}
+        options = raise_for(self.http.post("/register/options", json=who))
+        credential = self.passkey.register(options, origin=self.url)
+        answer = raise_for(self.http.post("/register", json={**who, "credential": credential}))
+        self.username = answer["username"]
+        return answer
+
+    def practise(self) -> JSON:
+        """Try the new passkey once; the first owner gets an API key."""
+        who = {"credentialId": self.credential_id}
+        options = raise_for(self.http.post("/register/practice/options", json=who))
+        credential = self.passkey.sign(options, origin=self.url)
+        body = {**who, "credential": credential}
+        return raise_for(self.http.post("/register/practice", json=body))
+
+    @property
+    def credential_id(self) -> str:
+        """The passkey's id as the wire spells it."""
+        return base64url(self.passkey.credential_id)
+
+    def data(self, confirmation_id: str) -> JSON:
+        """Read what the page's script reads."""
+        return raise_for(self.http.get(f"/confirm/{confirmation_id}/data"))
+
+    def sign(self, confirmation_id: str, purpose: str = "approve", **tamper: Any) -> JSON:
+        """Return a signature over a confirmation, without posting it."""
+        answer = self.http.post(f"/confirm/{confirmation_id}/options", json={"purpose": purpose})
+        return self.passkey.sign(raise_for(answer), origin=self.url, **tamper)
+
+    def approve(self, confirmation_id: str) -> httpx2.Response:
+        """Sign and post an approval."""
+        return self.post_approval(confirmation_id, self.sign(confirmation_id))
+
+    def post_approval(self, confirmation_id: str, credential: JSON) -> httpx2.Response:
+        """Post a signature as an approval."""
+        body = {"credential": credential}
+        return self.http.post(f"/confirm/{confirmation_id}/approve", json=body)
+
+    def reject_signed(self, confirmation_id: str, reason: str | None = None) -> httpx2.Response:
+        """Sign and post a rejection."""
+        credential = self.sign(confirmation_id, "reject")
+        body = {"credential": credential, "reason": reason}
+        return self.http.post(f"/confirm/{confirmation_id}/reject", json=body)
+
+    def reject(self, confirmation_id: str, reason: str | None = None) -> httpx2.Response:
+        """Open the page and reject with one tap."""
+        assert self.http.get(f"/confirm/{confirmation_id}").is_success
+        token = self.http.cookies["cosignet_page"]
+        body = {"token": token, "reason": reason}
+        return self.http.post(f"/confirm/{confirmation_id}/reject", json=body)
+
+
+@dataclass
+class Program:
+    """A client of the API with its key."""
+
+    url: str
+    key: str
+    http: httpx2.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = client(self.url, {"X-Api-Key": self.key})
+
+    def post(self, path: str, body: object = None, **options: Any) -> httpx2.Response:
+        """Post JSON."""
+        return self.http.post(path, json=body, **options)
+
+    def get(self, path: str, **query: Any) -> httpx2.Response:
+        """Get, with query parameters."""
+        return self.http.get(path, params=query)
+
+    def ask(self, username: str, payload: JSON | None = None, **fields: Any) -> JSON:
+        """Ask for an approval."""
+        body = {"username": username, "action": "Deploy to production", "payload": PAYLOAD}
+        if payload is not None:
+            body["payload"] = payload
+        return raise_for(self.post("/api/confirmations", body | fields))
+
+    def read(self, confirmation_id: str, **query: Any) -> JSON:
+        """Read a confirmation."""
+        return raise_for(self.get(f"/api/confirmations/{confirmation_id}", **query))

@@ -20,8 +20,11 @@ from cosignet.core.access import Scope
 from cosignet.server import app
 from cosignet.server.config import Config, read_config
 from cosignet.server.install import open_installation
+from cosignet.server.ledger import MONITOR_KEY_PURPOSE
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access, invite
+from cosignet.server.store import organisations
+from cosignet.server.store.organisations import Organisation
 from cosignet.server.store.sqlite import SqliteDatabase
 
 Answer = TypeVar("Answer")
@@ -62,7 +65,7 @@ class Live:
     config: Config = field(init=False)
 
     def __enter__(self) -> "Live":
-        port = free_port()
+        port = self.port = free_port()
         environ = {
             "COSIGNET_DATA_DIR": str(self.data_dir),
             "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",
@@ -88,7 +91,7 @@ class Live:
         async def on_start(_: Runtime) -> None:
             listening.set()
 
-        uvicorn_config = app.uvicorn_config(self.runtime, "127.0.0.1", self.config.port)
+        uvicorn_config = app.uvicorn_config(self.runtime, "127.0.0.1", self.port)
         server = app.Server(uvicorn_config, self.runtime, on_start)
         serving = asyncio.create_task(server._serve())
         await listening.wait()
@@ -100,8 +103,13 @@ class Live:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its public URL."""
         return self.config.public_url
+
+    @property
+    def listens_at(self) -> str:
+        """Where it listens, which a proxy would be in front of."""
+        return f"http://localhost:{self.port}"
 
     @property
     def database(self) -> SqliteDatabase:
@@ -126,7 +134,7 @@ class Live:
             )
             return minted.secret
 
-        return Program(self.url, self.run(work))
+        return Program(self.listens_at, self.run(work))
 
     def invite(self, terms: invite.Terms | None = None) -> str:
         """Return an operator's invite code."""
@@ -153,6 +161,33 @@ class Live:
         person = Person(self.url)
         person.register(self.invite(), username)
         return person
+
+    def newcomer(self) -> Person:
+        """Return a registered approver of a name nobody had."""
+        return self.person(f"alex{secrets.token_hex(4)}")
+
+    def stranger(self, *scopes: Scope) -> Program:
+        """Return a client of another organisation."""
+
+        async def work(rt: Runtime) -> str:
+            other = Organisation(
+                rt.new_id(),
+                f"other-{secrets.token_hex(4)}",
+                "Another organisation",
+                rt.seal(rt.random(32), purpose=MONITOR_KEY_PURPOSE),
+                True,
+            )
+            async with rt.database.transaction() as tx:
+                await organisations.insert(tx, other)
+            minted = await access.create_api_key(
+                rt,
+                organisation_id=other.id,
+                name="stranger",
+                scopes=frozenset(scopes or access.DEFAULT_SCOPES),
+            )
+            return minted.secret
+
+        return Program(self.listens_at, self.run(work))
 
 
 class Process:

@@ -38,11 +38,13 @@ class Person:
     url: str
     passkey: Authenticator = field(default_factory=Authenticator)
     username: str = ""
+    base_url: str = ""
+    """Where the server listens, if that is not its public URL."""
     http: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
         headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
-        self.http = client(self.url, headers)
+        self.http = client(self.base_url or self.url, headers)
 
     def register(self, invite: str, username: str) -> JSON:
         """Accept an invite (its code or its link) with a new passkey."""

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from cosignet.cli.output import print_secret, print_table, say, with_runtime
-from cosignet.core.access import DEFAULT_SCOPES, USERNAME, ApiKey, Approver, Scope
+from cosignet.core.access import DEFAULT_SCOPES, ApiKey, Approver, Scope, parse_username
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
 from cosignet.server.runtime import Runtime
@@ -119,9 +119,7 @@ def revoke_approver(options: argparse.Namespace) -> int:
 
 
 def _name(username: str | None) -> str | None:
-    if username is not None and not USERNAME.fullmatch(username.lower()):
-        raise FieldInvalid("--username: 2 to 39 of a–z, 0–9, dot, underscore and hyphen.")
-    return None if username is None else username.lower()
+    return None if username is None else parse_username(username, field="--username")
 
 
 def _uses(count: int) -> int:

@@ -41,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except Refusal as refusal:
+        parts = (refusal.field and f"{refusal.field}:", str(refusal))
         cure = refusal.cure() if not refusal.detail else ""
-        print(" ".join(filter(None, (str(refusal), cure))), file=sys.stderr)
+        print(" ".join(filter(None, (*parts, cure))), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

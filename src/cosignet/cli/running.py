@@ -3,11 +3,14 @@
 import argparse
 import asyncio
 import secrets
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import uvloop
 
 from cosignet.cli.output import print_table, say, with_runtime
 from cosignet.core.errors import Refusal, SetupError
@@ -34,7 +37,7 @@ def serve(options: argparse.Namespace) -> int:
     async def on_start(rt: Runtime) -> None:
         await _announce(rt, config)
 
-    asyncio.run(app.serve(config, host=options.host, port=port, on_start=on_start))
+    uvloop.run(app.serve(config, host=options.host, port=port, on_start=on_start))
     return 0
 
 
@@ -84,8 +87,9 @@ async def _announce(rt: Runtime, config: Config) -> None:
 
 
 def _command(config: Config, arguments: str) -> str:
-    program = Path(sys.argv[0]).absolute()
-    settings = f"COSIGNET_DATA_DIR={config.data_dir} COSIGNET_PUBLIC_URL={config.public_url}"
+    program = shlex.quote(str(Path(sys.argv[0]).absolute()))
+    folder = shlex.quote(str(config.data_dir))
+    settings = f"COSIGNET_DATA_DIR={folder} COSIGNET_PUBLIC_URL={config.public_url}"
     return f"{settings} {program} {arguments}"
 
 

@@ -4,12 +4,27 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from cosignet.core.errors import FieldInvalid
+
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,38}")
 """Usernames, after lower-casing; `demo-` names exist in the demo organisation alone."""
 DEMO_PREFIX = "demo-"
 KEY_NAME_CHARACTERS_MAX = 80
 INVITE_NOTE_CHARACTERS_MAX = 200
 INVITE_USES_MAX = 1_000
+
+
+def parse_username(text: str, *, field: str) -> str:
+    """Return a username as it is stored: lower case.
+
+    Raises:
+        FieldInvalid: it is out of the rule; only ASCII is lowered, so that no other letter turns
+            into one (U+212A KELVIN SIGN lowers to `k`).
+    """
+    name = text.lower() if text.isascii() else ""
+    if not USERNAME.fullmatch(name):
+        raise FieldInvalid("2 to 39 of a–z, 0–9, dot, underscore and hyphen", field=field)
+    return name
 
 
 class Role(StrEnum):

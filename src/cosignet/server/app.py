@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from cosignet.server.config import Config
 from cosignet.server.install import open_installation
@@ -93,8 +94,13 @@ async def serve(
 
 def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
     """Return how uvicorn serves one node."""
+    return uvicorn_for(build(runtime), host, port)
+
+
+def uvicorn_for(application: ASGIApp, host: str, port: int) -> uvicorn.Config:
+    """Return how uvicorn serves any application; what ours is measured against is served alike."""
     return uvicorn.Config(
-        build(runtime),
+        application,
         host=host,
         port=port,
         loop="uvloop",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cosignet.core.access import DEMO_PREFIX, USERNAME, Approver, Enroller, Invite, Role
+from cosignet.core.access import DEMO_PREFIX, Approver, Enroller, Invite, Role, parse_username
 from cosignet.core.challenge import CeremonyPurpose, ceremony_challenge
 from cosignet.core.encoding import base64url_decode
 from cosignet.core.errors import (
@@ -190,12 +190,9 @@ async def _log(
 
 
 def _username(invite: Invite, username: str) -> str:
-    name = username.lower()
-    if not USERNAME.fullmatch(name) or name.startswith(DEMO_PREFIX):
-        raise FieldInvalid(
-            "2 to 39 of a–z, 0–9, dot, underscore and hyphen; not beginning with “demo-”",
-            field="username",
-        )
+    name = parse_username(username, field="username")
+    if name.startswith(DEMO_PREFIX):
+        raise FieldInvalid("names that begin with “demo-” are the demo's", field="username")
     if invite.pinned_username not in (None, name):
         raise InvitePinned(field="username")
     return name

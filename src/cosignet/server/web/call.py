@@ -118,7 +118,9 @@ class Call:
 def refusal_of(error: ValidationError) -> Refusal:
     """Return the first thing a model found wrong, as a refusal that names the field."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
+    # Bodies are flat; what else stands in a location is pydantic's own name for a union's branch.
+    name, *inner = first["loc"]
+    field = f"{name}" + "".join(f"[{part}]" for part in inner if isinstance(part, int))
     kinds = {"missing": FieldMissing, "extra_forbidden": FieldUnknown}
     if first["type"] in kinds:
         return kinds[first["type"]](field=field)

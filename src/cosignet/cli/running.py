@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import uvloop
-
 from cosignet.cli.output import print_table, say, with_runtime
 from cosignet.core.errors import Refusal, SetupError
 from cosignet.server import app
@@ -37,7 +35,7 @@ def serve(options: argparse.Namespace) -> int:
     async def on_start(rt: Runtime) -> None:
         await _announce(rt, config)
 
-    uvloop.run(app.serve(config, host=options.host, port=port, on_start=on_start))
+    app.run(config, host=options.host, port=port, on_start=on_start)
     return 0
 
 

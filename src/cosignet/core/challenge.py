@@ -7,6 +7,7 @@ nonce); the payload is bound with all 256.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
@@ -22,6 +23,7 @@ CEREMONY_CHALLENGE_BYTES = 32
 
 _CONTEXT_DOMAIN = b"cosignet/context/v1\n"
 _REJECT_DOMAIN = b"cosignet/reject/v1\n"
+_SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def parse_context(text: str) -> Context:
         created_at=_text(value, "createdAt"),
         expires_at=_text(value, "expiresAt"),
         quorum=_quorum(value),
-        policy=None if value.get("policy") is None else _text(value, "policy"),
+        policy=_policy(value),
         risk=_text(value, "risk"),
         reveal=_flag(value, "reveal"),
         salt=_text(value, "salt"),
@@ -145,6 +147,15 @@ def _flag(value: dict[str, JsonValue], key: str) -> bool:
     if not isinstance(found, bool):
         raise ContextMalformed(f"{key} is neither true nor false")
     return found
+
+
+def _policy(value: dict[str, JsonValue]) -> str | None:
+    if value.get("policy") is None:
+        return None
+    policy = _text(value, "policy")
+    if not _SHA256_HEX.fullmatch(policy):
+        raise ContextMalformed("policy is neither null nor a SHA-256 in lowercase hex")
+    return policy
 
 
 def _quorum(value: dict[str, JsonValue]) -> int:

@@ -41,6 +41,15 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abABcdefCDEF]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _EXPONENT = re.compile(r"[eE][+-]?0*([0-9]*)$")
 
+_Path: TypeAlias = "tuple[_Path, str | int] | None"
+"""Where a value is: its parent's path, and its own key or position.
+
+Linked, and spelled in a refusal only: joined for every value of a long list under a long key, paths
+would outgrow the text they are read from a hundred thousand times.
+"""
+_PLAIN_KEY = re.compile(r'[^\s.\[\]"]+')
+_EXCERPT_MAX = 80
+
 
 class _Refused:
     """Stands in the parsed tree where a value was refused, until its path is known."""
@@ -50,8 +59,8 @@ class _Refused:
         self.detail = detail
 
 
-def parse_json(data: bytes) -> JsonValue:
-    """Read one JSON text strictly.
+def parse_json(data: bytes, *, field: str = "") -> JsonValue:
+    """Read one JSON text strictly; `field` is the path of the whole in a refusal.
 
     Raises:
         BodyNotJson: the bytes are no JSON text (RFC 8259).
@@ -78,25 +87,25 @@ def parse_json(data: bytes) -> JsonValue:
     except json.JSONDecodeError as error:
         raise BodyNotJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     if refused:
-        _raise_first(value)
+        _raise_first(value, _root(field))
     if _SURROGATE_ESCAPE.search(text):
-        _refuse_lone_surrogates(value)
+        _refuse_lone_surrogates(value, _root(field))
     return cast(JsonValue, value)
 
 
 def write_json(value: JsonValue, *, field: str = "") -> str:
-    """Return the canonical text of a JSON value; `field` is the path to name in a refusal.
+    """Return the canonical text of a JSON value; `field` is the path of the whole in a refusal.
 
     Raises:
         PayloadRefused: the value is not JSON, too deep, or a number or text has no exact form.
     """
     parts: list[str] = []
-    _write(value, parts.append, field, 1)
+    _write(value, parts.append, _root(field), 1)
     text = "".join(parts)
     try:
         text.encode()
     except UnicodeEncodeError:
-        _refuse_lone_surrogates(value, field)
+        _refuse_lone_surrogates(value, _root(field))
     return text
 
 
@@ -126,7 +135,7 @@ def _object(pairs: list[tuple[str, object]], refuse: _Refuse) -> object:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                members[key] = refuse(PayloadDuplicateKey, key)
+                members[key] = refuse(PayloadDuplicateKey, _excerpt(key))
             seen.add(key)
     return members
 
@@ -134,7 +143,7 @@ def _object(pairs: list[tuple[str, object]], refuse: _Refuse) -> object:
 def _integer(literal: str, refuse: _Refuse) -> object:
     # A literal of more digits than 2^53 has is refused before int() is asked to read it.
     if len(literal) > len(str(-NUMBER_MAX)) or abs(number := int(literal)) > NUMBER_MAX:
-        return refuse(PayloadNumberTooLarge, _shorten(literal))
+        return refuse(PayloadNumberTooLarge, _excerpt(literal))
     return number
 
 
@@ -143,53 +152,70 @@ def _decimal(literal: str, refuse: _Refuse) -> object:
     if len(literal) > NUMBER_LITERAL_MAX or (
         exponent and (len(exponent[1]) > 3 or int(exponent[1] or 0) > NUMBER_LITERAL_MAX)
     ):
-        return refuse(PayloadNumberTooLong, _shorten(literal))
+        return refuse(PayloadNumberTooLong, _excerpt(literal))
     exact = Decimal(literal)
     if not -NUMBER_MAX <= exact <= NUMBER_MAX:
-        return refuse(PayloadNumberTooLarge, _shorten(literal))
+        return refuse(PayloadNumberTooLarge, _excerpt(literal))
     number = float(literal)
     if Decimal(repr(number)) != exact:
-        return refuse(PayloadNumberInexact, _shorten(literal))
+        return refuse(PayloadNumberInexact, _excerpt(literal))
     return int(number) if number.is_integer() else number
 
 
-def _shorten(literal: str) -> str:
-    return literal if len(literal) <= 40 else literal[:40] + "…"
+def _excerpt(text: str) -> str:
+    short = text if len(text) <= _EXCERPT_MAX else text[:_EXCERPT_MAX] + "…"
+    return short.encode("utf-8", "replace").decode()
 
 
-def _raise_first(value: object) -> None:
-    for path, node in _walk(value, ""):
+def _root(field: str) -> _Path:
+    return (None, field) if field else None
+
+
+def _spell(path: _Path) -> str | None:
+    """Write a path as `a.b[3]`, a key that would not be clear in it as `a["b.c"]`."""
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        steps.append(f"[{step}]" if isinstance(step, int) else _spell_key(_excerpt(step)))
+    return "".join(reversed(steps)).removeprefix(".") or None
+
+
+def _spell_key(key: str) -> str:
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{encode_basestring(key)}]"
+
+
+def _raise_first(value: object, root: _Path) -> None:
+    for path, node in _walk(value, root):
         if isinstance(node, _Refused):
-            raise node.refusal(node.detail, field=path or None)
+            raise node.refusal(node.detail, field=_spell(path))
 
 
-def _refuse_lone_surrogates(value: object, field: str = "") -> None:
-    for path, node in _walk(value, field):
+def _refuse_lone_surrogates(value: object, root: _Path) -> None:
+    for path, node in _walk(value, root):
         if isinstance(node, str) and _SURROGATE.search(node):
-            raise PayloadLoneSurrogate(field=path.encode("utf-8", "replace").decode() or None)
+            raise PayloadLoneSurrogate(field=_spell(path))
 
 
-def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:
+def _walk(value: object, root: _Path) -> Iterator[tuple[_Path, object]]:
     """Yield every value and every key with its path, without recursing (depth is not yet known)."""
-    stack = [(path, value)]
+    stack: list[tuple[_Path, object]] = [(root, value)]
     while stack:
         here, node = stack.pop()
         yield here, node
         if isinstance(node, dict):
             members = cast("dict[str, object]", node)
-            inner = [(f"{here}.{key}".lstrip("."), item) for key, item in members.items()]
-            stack.extend(reversed(inner))
+            stack.extend(((here, key), members[key]) for key in reversed(members))
             stack.extend((here, key) for key in members)
         elif isinstance(node, list):
             items = cast("list[object]", node)
-            stack.extend((f"{here}[{i}]", items[i]) for i in reversed(range(len(items))))
+            stack.extend(((here, i), items[i]) for i in reversed(range(len(items))))
 
 
 def _is_array_index(key: str) -> bool:
     return _ARRAY_INDEX.fullmatch(key) is not None and int(key) <= _ARRAY_INDEX_MAX
 
 
-def _write(value: object, put: Callable[[str], None], path: str, depth: int) -> None:
+def _write(value: object, put: Callable[[str], None], path: _Path, depth: int) -> None:
     if isinstance(value, str):
         put(encode_basestring(value))
     elif value is None or isinstance(value, bool):
@@ -197,47 +223,47 @@ def _write(value: object, put: Callable[[str], None], path: str, depth: int) -> 
     elif isinstance(value, int | float):
         put(_number(value, path))
     elif depth > DEPTH_MAX:
-        raise PayloadTooDeep(field=path or None)
+        raise PayloadTooDeep(field=_spell(path))
     elif isinstance(value, dict):
         _write_object(cast("dict[object, object]", value), put, path, depth)
     elif isinstance(value, list):
         _write_array(cast("list[object]", value), put, path, depth)
     else:
-        raise PayloadRefused(f"{type(value).__name__} is not a JSON value", field=path or None)
+        raise PayloadRefused(f"{type(value).__name__} is not a JSON value", field=_spell(path))
 
 
 def _write_object(
-    members: dict[object, object], put: Callable[[str], None], path: str, depth: int
+    members: dict[object, object], put: Callable[[str], None], path: _Path, depth: int
 ) -> None:
     keys = [key for key in members if isinstance(key, str)]
     if len(keys) != len(members):
-        raise PayloadRefused("every key of an object is a text", field=path or None)
+        raise PayloadRefused("every key of an object is a text", field=_spell(path))
     before = "{"
     for key in es_order(keys):
         put(before + encode_basestring(key) + ":")
-        _write(members[key], put, f"{path}.{key}", depth + 1)
+        _write(members[key], put, (path, key), depth + 1)
         before = ","
     put("}" if keys else "{}")
 
 
-def _write_array(items: list[object], put: Callable[[str], None], path: str, depth: int) -> None:
+def _write_array(items: list[object], put: Callable[[str], None], path: _Path, depth: int) -> None:
     before = "["
     for position, item in enumerate(items):
         put(before)
-        _write(item, put, f"{path}[{position}]", depth + 1)
+        _write(item, put, (path, position), depth + 1)
         before = ","
     put("]" if items else "[]")
 
 
-def _number(number: int | float, path: str) -> str:
+def _number(number: int | float, path: _Path) -> str:
     if isinstance(number, float):
         if number != number or number in (float("inf"), float("-inf")):
-            raise PayloadNotANumber(field=path or None)
+            raise PayloadNotANumber(field=_spell(path))
         if not number.is_integer():
             return _es_fraction(number)
         number = int(number)
     if abs(number) > NUMBER_MAX:
-        raise PayloadNumberTooLarge(field=path or None)
+        raise PayloadNumberTooLarge(field=_spell(path))
     return str(number)
 
 

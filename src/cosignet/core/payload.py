@@ -37,7 +37,7 @@ def canonical_payload(value: JsonValue) -> str:
 
 def payload_from_text(data: bytes) -> str:
     """Return the canonical text of a payload given as JSON bytes; raises as `parse_json` does."""
-    return canonical_payload(parse_json(data))
+    return canonical_payload(parse_json(data, field="payload"))
 
 
 def payload_hash(canonical_text: str) -> bytes:

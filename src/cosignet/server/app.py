@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+import uvloop
 from starlette.types import ASGIApp
 
 from cosignet.server.config import Config
@@ -65,6 +66,17 @@ class Server(uvicorn.Server):
         """Answer everybody who waits with what there is, then stop."""
         self._runtime.waiters.release()
         await super().shutdown(sockets)
+
+
+def run(
+    config: Config,
+    *,
+    host: str,
+    port: int,
+    on_start: Callable[[Runtime], Awaitable[None]],
+) -> None:
+    """Serve on uvloop until told to stop; raises as `serve` does."""
+    uvloop.run(serve(config, host=host, port=port, on_start=on_start))
 
 
 async def serve(

@@ -8,7 +8,7 @@ from html import escape
 
 from markupsafe import Markup
 
-from cosignet.core.card import Node, Part
+from cosignet.core.card import Node, Part, shown
 
 _TAGS = frozenset(
     ("dd", "div", "dl", "dt", "h1", "h2", "li", "ol", "p", "section", "span", "strong")
@@ -24,6 +24,11 @@ def to_html(node: Node) -> Markup:
             ours, so this is a defect of ours, never the input's.
     """
     return Markup(_write(node))  # noqa: S704 - everything in it is escaped or from the lists above
+
+
+def shown_html(text: str) -> Markup:
+    """Return any text that somebody gave, under the card's text rule; the pages' filter `shown`."""
+    return Markup("").join(map(to_html, shown(text)))
 
 
 def _write(part: Part) -> str:

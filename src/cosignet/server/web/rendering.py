@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from cosignet.core.card import moment
+from cosignet.server.web.markup import shown_html
 
 
 @cache
@@ -16,7 +17,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         auto_reload=False,
     )
-    environment.filters["moment"] = moment
+    environment.filters |= {"moment": moment, "shown": shown_html}
     return environment
 
 

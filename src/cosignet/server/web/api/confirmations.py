@@ -39,7 +39,14 @@ class CreateConfirmation(Body):
         StringConstraints(min_length=1, max_length=ACTION_CHARACTERS_MAX),
         Field(description="The title the approver reads first."),
     ]
-    payload: Annotated[dict[str, Any], Field(description="The exact action; shown and signed.")]
+    # Any: what is no object is refused by the core, with the code that every client knows.
+    payload: Annotated[
+        Any,
+        Field(
+            description="The exact action; shown and signed.",
+            json_schema_extra={"type": "object", "additionalProperties": True},
+        ),
+    ]
     ttlSeconds: Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)] = TTL_SECONDS_DEFAULT
     notify: Notification | list[Notification] = "none"
     risk: Risk = "normal"

@@ -7,6 +7,7 @@ const CONTEXT_KEYS = ["v", "purpose", "confirmation", "org", "action", "approver
 const CONTEXT_DOMAIN = "cosignet/context/v1\n";
 const REJECT_DOMAIN = "cosignet/reject/v1\n";
 const NONCE_BYTES = 16;
+const SHA256_HEX = /^[0-9a-f]{64}$/;
 
 /** What the page would have you sign is not what it shows. The message says what differs. */
 export class Mismatch extends Error {}
@@ -118,9 +119,15 @@ function isKind(context, key) {
   const value = context[key];
   if (key === "v") return value === 1;
   if (key === "purpose") return value === "approve" || value === "reject";
-  if (key === "quorum") return Number.isInteger(value) && value >= 1;
+  if (key === "quorum") return Number.isSafeInteger(value) && value >= 1;
   if (key === "reveal") return typeof value === "boolean";
-  return typeof value === "string" || (key === "policy" && value === null);
+  if (key === "policy") return value === null || (isText(value) && SHA256_HEX.test(value));
+  return isText(value);
+}
+
+/** Half a surrogate pair has no UTF-8; JSON.stringify would carry it through as an escape. */
+function isText(value) {
+  return typeof value === "string" && value.isWellFormed();
 }
 
 function isSameButPurpose(approve, reject) {

@@ -1,0 +1,140 @@
+"""The command line, as an operator uses it: on a store that a server may be running on."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.live import Process
+from tests.people import Person, Program
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    with Process(tmp_path_factory.mktemp("cli") / "my data") as running:
+        yield running
+
+
+def test_the_first_start_prints_a_link_and_commands_that_work(server: Process) -> None:
+    said = server.said
+    link = server.owner_link()
+    assert link.startswith(f"{server.url}/register?invite=")
+    commands = [line.strip() for line in said.splitlines() if "COSIGNET_DATA_DIR=" in line]
+    assert len(commands) == 2
+    for command in commands:
+        assert "'" in command  # the folder has a space in its name
+    assert "COSIGNET_API_INVITES=trusted" in said
+
+
+def test_minting_prints_just_the_secret(server: Process) -> None:
+    made = server.command("apikey", "create", "--name", "agent")
+    assert made.stdout.startswith("cosk_")
+    assert made.stdout.count("\n") == 1
+    assert Program(server.url, made.stdout.strip()).get("/api/confirmations").is_success
+    link = server.command("invite", "create", "--username", "Alex", "--note", "for Alex")
+    assert Person(server.url).register(link.stdout.strip(), "alex")["activated"] is True
+
+
+def test_json_says_all_there_is(server: Process) -> None:
+    made = json.loads(
+        server.command("apikey", "create", "--name", "bot", "--scope", "admin", "--json").stdout
+    )
+    assert (made["name"], made["scopes"]) == ("bot", ["admin"])
+    assert made["key"].startswith(made["prefix"])
+    keys = server.command("apikey", "list", "--json").stdout
+    assert made["key"] not in keys
+    assert made["id"] in {key["id"] for key in json.loads(keys)}
+    server.command("apikey", "revoke", made["id"])
+    assert Program(server.url, made["key"]).get("/api/confirmations").status_code == 401
+    invite = json.loads(server.command("invite", "create", "--max-uses", "3", "--json").stdout)
+    assert invite["uses"] == "0/3"
+    server.command("invite", "revoke", invite["code"])
+
+
+def test_an_approver_is_listed_and_revoked(server: Process) -> None:
+    person = Person(server.url)
+    person.register(server.command("invite", "create").stdout.strip(), "zoe")
+    assert "zoe" in server.command("approver", "list").stdout
+    assert server.command("approver", "activate", "zoe").returncode == 0
+    server.command("approver", "revoke", "zoe")
+    key = server.command("apikey", "create", "--name", "agent").stdout.strip()
+    problem = Program(server.url, key).post(
+        "/api/confirmations", {"username": "zoe", "action": "x", "payload": {}}
+    )
+    assert problem.json()["code"] == "approver_unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["invite", "create", "--username", "é"], "--username"),
+        (["invite", "create", "--max-uses", "0"], "--max-uses"),
+        (["invite", "revoke", "nothing"], "Nothing is here"),
+        (["apikey", "revoke", "nothing"], "Nothing is here"),
+        (["approver", "activate", "nobody"], "Nothing is here"),
+        (["serve"], "Another server is running"),
+        (["serve", "--port", "1"], "COSIGNET_PUBLIC_URL"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_exit_1(
+    server: Process, arguments: list[str], words: str
+) -> None:
+    refused = server.command(*arguments, check=False)
+    assert refused.returncode == 1
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_doctor_finds_what_is_wrong(server: Process) -> None:
+    healthy = server.command("doctor", "--json")
+    assert {row["result"] for row in json.loads(healthy.stdout)} <= {"fine", "note"}
+    key = server.data_dir / "encryption.key"
+    key.chmod(0o644)
+    sick = server.command("doctor", check=False)
+    key.chmod(0o600)
+    assert sick.returncode == 1
+    assert f"chmod 600 {key}" in sick.stdout
+
+
+def test_migrate_says_that_all_is_well(server: Process) -> None:
+    assert "up to date" in server.command("migrate").stderr
+
+
+def test_help_needs_no_installed_package() -> None:
+    source = Path(__file__).parents[2] / "src"
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(source)!r}); "
+            "from cosignet.cli.main import main; main(['--help'])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for command in ("serve", "migrate", "doctor", "apikey", "invite", "approver"):
+        assert command in ran.stdout
+
+
+def test_without_the_servers_packages_a_command_says_how_to_get_them() -> None:
+    source = Path(__file__).parents[2] / "src"
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(source)!r}); "
+            "from cosignet.cli.main import main; sys.exit(main(['doctor']))",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "pip install 'cosignet[server]'" in ran.stderr

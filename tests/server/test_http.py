@@ -1,0 +1,112 @@
+"""What every answer carries, and what the server says about itself."""
+
+import json
+
+import pytest
+from tests.live import Live
+from tests.people import Person, Program
+
+from cosignet.server.web.headers import CONTENT_SECURITY_POLICY
+from cosignet.server.web.routes import ROUTES
+
+EVERYWHERE = [
+    ("GET", "/"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/api/openapi.json"),
+    ("GET", "/api/confirmations"),
+    ("GET", "/static/style.css"),
+    ("GET", "/static/../config.py"),
+    ("GET", "/static/%2e%2e/config.py"),
+    ("GET", "/nowhere"),
+    ("GET", "/confirm/nothing"),
+    ("GET", "/register"),
+    ("PUT", "/api/confirmations"),
+    ("POST", "/register/options"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), EVERYWHERE)
+def test_every_answer_carries_the_security_headers(live: Live, method: str, path: str) -> None:
+    answer = Person(live.url).http.request(method, path)
+    assert answer.status_code < 500
+    headers = answer.headers
+    assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cache-control"] == (
+        "no-cache" if answer.url.path.endswith(".css") else "no-store"
+    )
+    assert len(headers["x-request-id"]) == 16
+    assert "server" not in headers
+    assert "strict-transport-security" not in headers
+
+
+def test_on_https_browsers_are_told_to_stay_there(live_https: Live) -> None:
+    answer = Program(live_https.listens_at, "").http.get("/healthz")
+    assert "max-age=63072000" in answer.headers["strict-transport-security"]
+
+
+def test_on_https_the_page_cookie_is_secure(live_https: Live) -> None:
+    person = Person(live_https.url, base_url=live_https.listens_at)
+    person.register(live_https.invite(), "alex")
+    asked = live_https.program().ask("alex")
+    cookie = person.http.get(f"/confirm/{asked['id']}").headers["set-cookie"].lower()
+    for attribute in ("httponly", "samesite=lax", "secure", "path=/confirm/"):
+        assert attribute in cookie
+
+
+def test_a_person_who_goes_to_127_0_0_1_is_led_to_localhost(live: Live) -> None:
+    person = Person(live.url, base_url=live.url.replace("localhost", "127.0.0.1"))
+    answer = person.http.get("/register?invite=x")
+    assert answer.status_code == 307
+    assert answer.headers["location"] == f"{live.url}/register?invite=x"
+    assert person.http.get("/healthz").status_code == 200
+
+
+def test_a_request_id_is_in_the_problem_and_in_the_header(live: Live) -> None:
+    answer = Program(live.url, "").http.get("/api/confirmations")
+    assert answer.json()["requestId"] == answer.headers["x-request-id"]
+    assert answer.headers["www-authenticate"].startswith("ApiKey")
+
+
+def test_people_get_pages_and_programs_get_problems(live: Live) -> None:
+    http = Person(live.url).http
+    page = http.get("/confirm/nothing", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Nothing is here" in page.text
+    assert http.get("/confirm/nothing").json()["code"] == "not_found"
+    api = http.get("/api/confirmations/x", headers={"Accept": "text/html"})
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+def test_a_browser_that_has_a_file_is_not_sent_it_again(live: Live) -> None:
+    http = Person(live.url).http
+    first = http.get("/static/style.css")
+    again = http.get("/static/style.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+def test_openapi_names_every_route_but_pages_and_only_those(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    named = {(m.upper(), p) for p, methods in document["paths"].items() for m in methods}
+    assert named == {(row.method, row.path) for row in ROUTES if row.answer is not None}
+    assert document["openapi"] == "3.1.0"
+    operations = [op for methods in document["paths"].values() for op in methods.values()]
+    ids = [operation["operationId"] for operation in operations]
+    assert len(ids) == len(set(ids))
+    text = json.dumps(document)
+    for reference in {part.split('"')[0] for part in text.split('"$ref": "')[1:]}:
+        assert reference.rpartition("/")[2] in document["components"]["schemas"]
+
+
+def test_openapi_says_which_scope_a_route_needs(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    create = document["paths"]["/api/confirmations"]["post"]
+    assert create["security"] == [{"apiKey": []}]
+    assert "confirmations:create" in create["description"]
+    assert create["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(
+        "/CreateConfirmation"
+    )

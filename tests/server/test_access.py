@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from tests.authenticator import base64url
 from tests.live import Live
 from tests.people import Person, Program
 
 from cosignet.core.access import Scope
+from cosignet.core.challenge import challenge
 from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC
 from cosignet.server.web.routes import ROUTES, Row
 
@@ -111,3 +113,23 @@ def test_a_key_that_enrols_a_software_passkey_cannot_approve_with_it(
 def test_a_key_cannot_invite_an_existing_name_again(admin: Program, alex: Person) -> None:
     answer = admin.post("/api/invites", {"pinnedUsername": alex.username})
     assert (answer.status_code, answer.json()["code"]) == (403, "reinvite_forbidden")
+
+
+def test_who_is_not_activated_cannot_sign_a_rejection_either(live_https: Live) -> None:
+    admin = live_https.program(Scope.ADMIN)
+    invite = admin.post("/api/invites", {}).json()["code"]
+    person = Person(live_https.url, base_url=live_https.listens_at)
+    person.register(invite, "nobody-yet")
+    asked = admin.ask("nobody-yet")
+    context = person.data(asked["id"])["rejectContext"]
+    signed = challenge(
+        purpose="reject",
+        context_text=context,
+        payload_hash=bytes.fromhex(asked["payloadHash"]),
+    )
+    options = {"challenge": base64url(signed), "rpId": "approve.example"}
+    credential = person.passkey.sign(options, origin=live_https.url)
+    path = f"/confirm/{asked['id']}/reject"
+    answer = person.http.post(path, json={"credential": credential})
+    assert (answer.status_code, answer.json()["code"]) == (403, "approver_not_activated")
+    assert admin.read(asked["id"])["status"] == "pending"

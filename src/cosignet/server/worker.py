@@ -22,4 +22,7 @@ async def sweep(rt: Runtime) -> None:
             await enroll.log_unproven(rt)
         except Refusal as refusal:
             log.warning("background work waits: %s", refusal)
+        except Exception:
+            # A defect in one kind of work must not end the others for good.
+            log.exception("background work failed")
         await asyncio.sleep(SWEEP_SECONDS)

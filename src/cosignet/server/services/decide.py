@@ -100,10 +100,14 @@ async def reject(
     The door has checked that an unsigned one comes from the page.
 
     Raises:
-        NotFound, AlreadyDecided, CeremonyMalformed, CeremonyRefused, Unavailable.
+        NotFound, AlreadyDecided, ApproverNotActivated, CeremonyMalformed, CeremonyRefused,
+        Unavailable.
     """
     confirmation = await pending(rt, confirmation_id)
-    signed = None if credential is None else await _verify(rt, confirmation, "reject", credential)
+    signed = None
+    if credential is not None:
+        await _require_activated(rt, confirmation)
+        signed = await _verify(rt, confirmation, "reject", credential)
     evidence_id = None if signed is None else rt.new_id()
     async with rt.database.transaction() as tx:
         at = await confirmations.reject(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cosignet.core.access import ApiKey
 from cosignet.core.confirmation import Confirmation, Status
 from cosignet.core.errors import NotFound
-from cosignet.server.ledger import current, expire
+from cosignet.server.ledger import current
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import confirmations
 
@@ -86,10 +86,8 @@ async def page(
 async def expire_due(rt: Runtime) -> int:
     """Perform the expiries that are due and return how many there were."""
     ids = await confirmations.due(rt.database.reader, EXPIRY_BATCH)
-    for confirmation_id in ids:
-        found = await confirmations.get(rt.database.reader, confirmation_id)
-        if found is not None:
-            await expire(rt, found)
+    # At once, so that they share a commit.
+    await asyncio.gather(*(current(rt, confirmation_id) for confirmation_id in ids))
     return len(ids)
 
 

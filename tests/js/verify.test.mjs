@@ -144,7 +144,9 @@ for (const [what, text] of Object.entries(malformed)) {
 test("options are handed on with what is expected in them, and nothing else", () => {
   const given = options({ extensions: { appid: "x" }, hints: ["hybrid"], mediation: "silent" });
   assert.deepEqual(checkOptions(given, EXPECTED), options());
-  assert.equal(checkOptions(options({ timeout: "soon" }), EXPECTED).timeout, 120_000);
+  for (const timeout of ["soon", 0, -1, 1.5, undefined]) {
+    assert.equal(checkOptions(options({ timeout }), EXPECTED).timeout, 120_000);
+  }
 });
 
 const otherOptions = {

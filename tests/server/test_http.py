@@ -33,7 +33,7 @@ def test_every_answer_carries_the_security_headers(live: Live, method: str, path
     headers = answer.headers
     assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["x-frame-options"] == "DENY"
     assert headers["cross-origin-opener-policy"] == "same-origin"
     assert headers["cache-control"] == (
@@ -110,3 +110,13 @@ def test_openapi_says_which_scope_a_route_needs(live: Live) -> None:
     assert create["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(
         "/CreateConfirmation"
     )
+
+
+def test_files_are_compressed_for_those_who_can_read_it(live: Live) -> None:
+    http = Person(live.url).http
+    packed = http.get("/static/confirm.js", headers={"Accept-Encoding": "gzip"})
+    plain = http.get("/static/confirm.js", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert packed.content == plain.content

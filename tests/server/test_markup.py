@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cosignet.server.web.markup import to_html
+from cosignet.server.web.markup import shown_html, to_html
 
 CARDS = sorted((Path(__file__).parents[2] / "vectors" / "card").glob("*.json"))
 TREES = {path.stem: want for path in CARDS if (want := json.loads(path.read_text()).get("want"))}
@@ -64,3 +64,8 @@ def test_texts_and_attributes_are_escaped() -> None:
 def test_what_a_card_never_holds_is_not_written(node: Any) -> None:
     with pytest.raises(ValueError, match=r"the card|not enough values|attributes"):
         to_html(node)
+
+
+def test_a_text_from_outside_is_shown_under_the_same_rule() -> None:
+    assert shown_html("<i>\u202ehi") == '&lt;i&gt;<span class="chip">U+202E</span>hi'
+    assert shown_html("") == ""

@@ -80,7 +80,6 @@ class Confirmation:
 
     id: str
     organisation_id: str
-    organisation_slug: str
     api_key_id: str
     requester: str
     approver_id: str
@@ -97,14 +96,14 @@ class Confirmation:
     expires_at: int
     decided_at: int | None
     cancelled_at: int | None
-    rejection: Rejection | None
     evidence_id: str | None
-    signature: Signature | None
-    """Present only once the confirmation is approved."""
     consumed_at: int | None
     consumed_by: str | None
     """Id of the API key that consumed it."""
+    rejection: Rejection | None
     outcome: Outcome | None
+    signature: Signature | None
+    """Present only once the confirmation is approved."""
 
     @property
     def decided(self) -> bool:

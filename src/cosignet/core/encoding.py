@@ -3,9 +3,10 @@
 import base64
 import binascii
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+_EPOCH = datetime(1970, 1, 1)
 
 
 def base64url(data: bytes) -> str:
@@ -33,6 +34,5 @@ def base64url_decode(text: str) -> bytes:
 
 def rfc3339(unix_milliseconds: int) -> str:
     """Write a time as RFC 3339 UTC with milliseconds, the only spelling used on the wire."""
-    seconds, milliseconds = divmod(unix_milliseconds, 1000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    moment = _EPOCH + timedelta(milliseconds=unix_milliseconds)
+    return moment.isoformat("T", "milliseconds") + "Z"

@@ -92,7 +92,6 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
     return Confirmation(
         id=confirmation_id,
         organisation_id=key.organisation_id,
-        organisation_slug=key.organisation_slug,
         api_key_id=key.id,
         requester=key.name,
         approver_id=approver.id,

@@ -1,6 +1,8 @@
 """Deciding: a passkey's signature, or a rejection, becomes the confirmation's one decision."""
 
 import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from cosignet.core.challenge import Purpose, challenge, context_hash
@@ -79,7 +81,7 @@ async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> C
     await _require_activated(rt, confirmation)
     signed = await _verify(rt, confirmation, "approve", credential)
     evidence_id = rt.new_id()
-    async with rt.database.transaction() as tx:
+    async with _flagging(rt, signed.credential), rt.database.transaction() as tx:
         at = await confirmations.approve(tx, confirmation.id, evidence_id=evidence_id)
         if at is not None:
             await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
@@ -109,7 +111,8 @@ async def reject(
         await _require_activated(rt, confirmation)
         signed = await _verify(rt, confirmation, "reject", credential)
     evidence_id = None if signed is None else rt.new_id()
-    async with rt.database.transaction() as tx:
+    passkey = None if signed is None else signed.credential
+    async with _flagging(rt, passkey), rt.database.transaction() as tx:
         at = await confirmations.reject(
             tx,
             confirmation.id,
@@ -149,19 +152,32 @@ async def _verify(
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:
         raise CredentialUnknown
-    try:
-        verified = verify_assertion(
-            parsed,
-            expected_challenge=_challenge(confirmation, purpose),
-            relying_party=rt.relying_party,
-            credential=stored.webauthn,
-            expected_approver_id=confirmation.approver_id,
-        )
-    except SignCountBack:
-        async with rt.database.transaction() as tx:
-            await credentials.flag(tx, stored.row_id)
-        raise
+    async with _flagging(rt, stored):
+        try:
+            verified = verify_assertion(
+                parsed,
+                expected_challenge=_challenge(confirmation, purpose),
+                relying_party=rt.relying_party,
+                credential=stored.webauthn,
+                expected_approver_id=confirmation.approver_id,
+            )
+        except SignCountBack:
+            # Posted twice, the same answer may have won, and counted, since the status was read.
+            await pending(rt, confirmation.id)
+            raise
     return _Signed(stored, verified, _signature(confirmation, purpose, stored, verified, value))
+
+
+@asynccontextmanager
+async def _flagging(rt: Runtime, credential: StoredCredential | None) -> AsyncGenerator[None]:
+    """Remember a passkey whose counter goes back in this block: it may be a copy."""
+    try:
+        yield
+    except SignCountBack:
+        if credential is not None:
+            async with rt.database.transaction() as tx:
+                await credentials.flag(tx, credential.row_id)
+        raise
 
 
 def _signature(

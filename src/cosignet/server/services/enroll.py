@@ -192,7 +192,7 @@ async def _log(
 def _username(invite: Invite, username: str) -> str:
     name = parse_username(username, field="username")
     if name.startswith(DEMO_PREFIX):
-        raise FieldInvalid("names that begin with “demo-” are the demo's", field="username")
+        raise FieldInvalid("Names that begin with “demo-” are the demo's.", field="username")
     if invite.pinned_username not in (None, name):
         raise InvitePinned(field="username")
     return name

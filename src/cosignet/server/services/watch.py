@@ -85,10 +85,14 @@ async def page(
 
 async def expire_due(rt: Runtime) -> int:
     """Perform the expiries that are due and return how many there were."""
-    ids = await confirmations.due(rt.database.reader, EXPIRY_BATCH)
-    # At once, so that they share a commit.
-    await asyncio.gather(*(current(rt, confirmation_id) for confirmation_id in ids))
-    return len(ids)
+    count = 0
+    while True:
+        ids = await confirmations.due(rt.database.reader, EXPIRY_BATCH)
+        # At once, so that they share a commit.
+        await asyncio.gather(*(current(rt, confirmation_id) for confirmation_id in ids))
+        count += len(ids)
+        if len(ids) < EXPIRY_BATCH:
+            return count
 
 
 async def _sleep(woken: asyncio.Event, seconds: float) -> None:

@@ -1,10 +1,12 @@
 """API keys, found by hash."""
 
+from functools import lru_cache
+
 from cosignet.core.access import ApiKey, Scope
 from cosignet.server.store.db import Reader, Row, Transaction
 
 _SELECT = """
-SELECT k.*, o.slug AS organisation_slug
+SELECT k.id, k.organisation_id, o.slug, k.name, k.prefix, k.scopes, k.created_at, k.revoked_at
 FROM api_keys k JOIN organisations o ON o.id = k.organisation_id
 """
 
@@ -68,13 +70,19 @@ async def any_of(reader: Reader, organisation_id: str) -> bool:
 
 
 def _api_key(row: Row) -> ApiKey:
+    id_, organisation_id, organisation_slug, name, prefix, scopes, created_at, revoked_at = row
     return ApiKey(
-        id=row["id"],
-        organisation_id=row["organisation_id"],
-        organisation_slug=row["organisation_slug"],
-        name=row["name"],
-        prefix=row["prefix"],
-        scopes=frozenset(Scope(scope) for scope in row["scopes"].split()),
-        created_at=row["created_at"],
-        revoked_at=row["revoked_at"],
+        id=id_,
+        organisation_id=organisation_id,
+        organisation_slug=organisation_slug,
+        name=name,
+        prefix=prefix,
+        scopes=_scopes(scopes),
+        created_at=created_at,
+        revoked_at=revoked_at,
     )
+
+
+@lru_cache
+def _scopes(text: str) -> frozenset[Scope]:
+    return frozenset(map(Scope, text.split()))

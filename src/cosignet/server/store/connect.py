@@ -1,12 +1,14 @@
 """From a database URL to an open, migrated database."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from cosignet.core.errors import SetupError
 from cosignet.server.store.db import Database
 from cosignet.server.store.migrate import migrate
-from cosignet.server.store.sqlite import SqliteDatabase, hold_exclusively
+from cosignet.server.store.sqlite import SqliteDatabase
+from cosignet.server.store.sqlite_file import hold_exclusively
 
 _SQLITE = "sqlite:///"
 
@@ -40,5 +42,12 @@ async def open_database(url: str, *, clock: Callable[[], int]) -> tuple[Database
     path = sqlite_path(url)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
-    database = SqliteDatabase(path, clock=clock)
-    return database, await migrate(database)
+    try:
+        database = SqliteDatabase(path, clock=clock)
+    except sqlite3.Error as error:
+        raise SetupError(f"{path} cannot be opened as a database: {error}.") from error
+    try:
+        return database, await migrate(database)
+    except BaseException:
+        await database.close()
+        raise

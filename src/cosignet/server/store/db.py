@@ -4,7 +4,7 @@ SQL uses `$1` placeholders and the subset both engines share; `clock_ms()` is th
 clock in unix milliseconds, read when the statement runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -14,9 +14,11 @@ Listener: TypeAlias = Callable[[str], None]
 
 
 class Row(Protocol):
-    """One row, by column name."""
+    """One row, by column name or in the order of its columns."""
 
     def __getitem__(self, column: str, /) -> Any: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 class Reader(Protocol):

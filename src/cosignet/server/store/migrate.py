@@ -1,12 +1,12 @@
-"""Numbered SQL files, applied once each, in order, each in a transaction of its own."""
+"""Numbered SQL files, applied once each, in order, all that are missing in one transaction."""
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Database
+from cosignet.server.store.db import Database, Transaction
 
 _JOURNAL = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -30,40 +30,63 @@ async def migrate(database: Database) -> list[str]:
     Raises:
         SetupError: the database was made by a newer program, or an applied file was edited.
     """
+    known = dict(migrations())
+    # What is missing is read in the transaction that adds it: of two processes that start
+    # together, the second finds nothing left to do.
     async with database.transaction() as tx:
         await tx.execute(_JOURNAL)
-    rows = await database.reader.fetch("SELECT name, sha256 FROM schema_migrations")
-    applied: dict[str, str] = {row["name"]: row["sha256"] for row in rows}
-    known = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in migrations()}
-    _check(applied, known)
-    pending = [(name, text) for name, text in migrations() if name not in applied]
-    for name, text in pending:
-        async with database.transaction() as tx:
-            for statement in _statements(text):
-                await tx.execute(statement)
-            await tx.execute(
-                "INSERT INTO schema_migrations (name, sha256, applied_at) "
-                "VALUES ($1, $2, clock_ms())",
-                name,
-                known[name],
-            )
-    return [name for name, _ in pending]
+        rows = await tx.fetch("SELECT name, sha256 FROM schema_migrations")
+        applied: dict[str, str] = {row["name"]: row["sha256"] for row in rows}
+        _check(applied, known)
+        pending = [name for name in known if name not in applied]
+        for name in pending:
+            await _apply(tx, name, known[name])
+    return pending
 
 
-def _check(applied: dict[str, str], known: dict[str, str]) -> None:
+async def _apply(tx: Transaction, name: str, text: str) -> None:
+    for statement in statements(text):
+        await tx.execute(statement)
+    await tx.execute(
+        "INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ($1, $2, clock_ms())",
+        name,
+        _digest(text),
+    )
+
+
+def _check(applied: Mapping[str, str], known: Mapping[str, str]) -> None:
     for name, digest in applied.items():
         if name not in known:
             raise SetupError(f"The database holds migration {name}, which this version lacks.")
-        if digest != known[name]:
+        if digest != _digest(known[name]):
             raise SetupError(f"Migration {name} was changed after it had been applied.")
+    newest = max(applied, default="")
+    for name in known:
+        if name not in applied and name < newest:
+            raise SetupError(f"Migration {name} comes too late: {newest} has been applied.")
 
 
-def _statements(
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def statements(
     text: str, complete: Callable[[str], bool] = sqlite3.complete_statement
 ) -> Iterator[str]:
+    """Yield a migration's statements; each ends with a semicolon at the end of a line.
+
+    Raises:
+        SetupError: what follows the last one is neither empty nor a comment.
+    """
     lines: list[str] = []
     for line in text.splitlines():
         lines.append(line)
-        if complete("\n".join(lines)) and line.split("--")[0].strip().endswith(";"):
+        if complete("\n".join(lines)) and _code(line).endswith(";"):
             yield "\n".join(lines)
             lines = []
+    if any(map(_code, lines)):
+        raise SetupError(f"A migration ends without a semicolon: {lines[-1]}")
+
+
+def _code(line: str) -> str:
+    return line.split("--")[0].strip()

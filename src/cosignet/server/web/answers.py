@@ -9,11 +9,23 @@ from cosignet.core.confirmation import Confirmation, Signature, Status
 from cosignet.core.encoding import base64url, rfc3339
 
 
-def json_answer(
-    value: object, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
+class _JsonAnswer(Response):
+    def __init__(self, body: bytes, status: int, location: str | None) -> None:
+        # What Starlette's own does for any content and any headers, for just these.
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", str(len(self.body)).encode()),
+            (b"content-type", b"application/json"),
+        ]
+        if location is not None:
+            self.raw_headers.append((b"location", location.encode()))
+
+
+def json_answer(value: object, status: int = 200, *, location: str | None = None) -> Response:
     """Return a JSON response; `orjson.Fragment` parts are embedded verbatim."""
-    return Response(orjson.dumps(value), status, headers, "application/json")
+    return _JsonAnswer(orjson.dumps(value), status, location)
 
 
 def time_or_null(unix_milliseconds: int | None) -> str | None:

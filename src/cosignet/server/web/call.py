@@ -1,6 +1,8 @@
 """One call: what a guard and an endpoint see of an HTTP request, and how it is read strictly."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -22,6 +24,7 @@ from cosignet.server.runtime import Runtime
 
 BODY_BYTES_MAX = 256 * 1024
 """Room for 64 KiB of canonical payload in any spelling."""
+_NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Body(BaseModel):
@@ -62,9 +65,22 @@ class Call:
         """Return a part of the path."""
         return cast(str, self.request.path_params[name])
 
+    @property
+    def query_parameters(self) -> Mapping[str, str]:
+        """Every query parameter; most calls have none, and nothing is parsed for those."""
+        return self.request.query_params if self.request.scope["query_string"] else _NO_PARAMETERS
+
     def query(self, name: str) -> str | None:
         """Return a query parameter."""
-        return self.request.query_params.get(name)
+        return self.query_parameters.get(name)
+
+    def header(self, name: str) -> str | None:
+        """Return a header, the first one if it is there repeatedly."""
+        wanted = name.lower().encode()
+        for key, value in self.request.scope["headers"]:
+            if key == wanted:
+                return value.decode("latin-1")
+        return None
 
     def query_number(self, name: str, *, default: int, low: int, high: int) -> int:
         """Return a query parameter that is a whole number within bounds.

@@ -1,6 +1,7 @@
 """From HTTP to an endpoint and back: guard first, refusals become answers, nothing else leaks."""
 
 import logging
+from typing import TypeAlias
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +23,7 @@ from cosignet.server.web.static_files import static_routes
 log = logging.getLogger("cosignet")
 REQUEST_ID_HEADER = b"x-request-id"
 _REQUEST_ID_BYTES = 8
+Header: TypeAlias = tuple[bytes, bytes]
 
 
 class Door:
@@ -41,7 +43,7 @@ class Door:
 
     async def _answer(self, call: Call) -> Response:
         await self._row.guard.check(call)
-        for name in call.request.query_params if call.request.scope["query_string"] else ():
+        for name in call.query_parameters:
             if name not in self._row.query:
                 raise FieldUnknown(field=name)
         if self._body is None:
@@ -62,7 +64,8 @@ class Entrance:
     def __init__(self, application: ASGIApp, runtime: Runtime) -> None:
         self._application = application
         self._runtime = runtime
-        self._headers = security_headers(runtime.public_url)
+        self._headers = dict(security_headers(runtime.public_url))
+        self._pairs = list(self._headers.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; nothing but HTTP is served."""
@@ -71,15 +74,14 @@ class Entrance:
         request_id = self._runtime.random(_REQUEST_ID_BYTES).hex()
         scope["request_id"] = request_id
         scope["app"] = self  # makes the router raise instead of answering in plain text
-        added = [*self._headers, (REQUEST_ID_HEADER, request_id.encode())]
+        identity = (REQUEST_ID_HEADER, request_id.encode())
         started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                present = {name for name, _ in message["headers"]}
-                message["headers"] += [pair for pair in added if pair[0] not in present]
+                message["headers"] = [*self._completed(message["headers"]), identity]
             await send(message)
 
         try:
@@ -91,6 +93,12 @@ class Entrance:
                 raise
             response = _refused(Request(scope), _refusal(error, request_id), request_id)
             await response(scope, receive, send_with_headers)
+
+    def _completed(self, given: list[Header]) -> list[Header]:
+        own = [name for name, _ in given if name in self._headers]
+        if not own:
+            return given + self._pairs
+        return given + [pair for pair in self._pairs if pair[0] not in own]
 
 
 def _refusal(error: Exception, request_id: str) -> Refusal:

@@ -27,7 +27,7 @@ def api_key(scope: Scope) -> Guard:
 
     async def check(call: Call) -> None:
         _refuse_key_in_query(call)
-        secret = call.request.headers.get(API_KEY_HEADER)
+        secret = call.header(API_KEY_HEADER)
         if not secret:
             raise Unauthenticated
         key = await access.authenticate(call.runtime, secret)
@@ -41,10 +41,10 @@ def api_key(scope: Scope) -> Guard:
 async def _check_same_origin(call: Call) -> None:
     # Browsers send Origin with every POST and Sec-Fetch-Site with every request (Fetch, sections
     # 3.1 and "Fetch Metadata" 2.4); other clients send neither and hold no ambient credentials.
-    origin = call.request.headers.get("origin")
+    origin = call.header("origin")
     if origin is not None and origin != call.runtime.relying_party.origin:
         raise CrossSite("The Origin header names another site.")
-    if call.request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if call.header("sec-fetch-site") not in (None, "same-origin", "none"):
         raise CrossSite("The browser says that another site sent this.")
 
 
@@ -63,6 +63,6 @@ PUBLIC = Guard("public", _let_through)
 
 
 def _refuse_key_in_query(call: Call) -> None:
-    for name in call.request.query_params:
+    for name in call.query_parameters:
         if _LIKE_A_KEY.fullmatch(name):
             raise KeyInQuery(field=name)

@@ -41,7 +41,7 @@ ROUTES: tuple[Row, ...] = (
         reads=confirm.Reject,
     ),
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
-    Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject),
+    Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject, query=("reason",)),
     Row("GET", "/register", PAGE, register.show, query=("invite",)),
     Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
     Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),

@@ -85,7 +85,7 @@ async def create(call: Call, body: CreateConfirmation) -> Response:
     )
     confirmation = await ask.create(call.runtime, call.api_key, request)
     answer = created(confirmation, call.runtime.public_url)
-    return json_answer(answer, 201, {"Location": f"/api/confirmations/{confirmation.id}"})
+    return json_answer(answer, 201, location=f"/api/confirmations/{confirmation.id}")
 
 
 async def read(call: Call) -> Response:

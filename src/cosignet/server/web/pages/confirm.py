@@ -54,7 +54,8 @@ async def show_reject(call: Call) -> Response:
     confirmation = await watch.get(call.runtime, call.path("id"))
     if confirmation.decided:
         return RedirectResponse(f"/confirm/{confirmation.id}", 303)
-    return _with_token(call, "confirm_reject.html", confirmation)
+    chosen = call.query("reason") or ""
+    return _with_token(call, "confirm_reject.html", confirmation, reason=chosen)
 
 
 async def data(call: Call) -> Response:
@@ -104,7 +105,9 @@ def _check_token(call: Call, token: str | None) -> None:
         raise PageTokenMissing
 
 
-def _with_token(call: Call, template: str, confirmation: Confirmation) -> HTMLResponse:
+def _with_token(
+    call: Call, template: str, confirmation: Confirmation, *, reason: str = ""
+) -> HTMLResponse:
     runtime = call.runtime
     token = call.request.cookies.get(PAGE_COOKIE) or mint_code(runtime.random(PAGE_TOKEN_BYTES))
     answer = page(
@@ -114,7 +117,7 @@ def _with_token(call: Call, template: str, confirmation: Confirmation) -> HTMLRe
         exact_html=to_html(exact(confirmation.payload)),
         byte_count=len(confirmation.payload.encode()),
         page_token=token,
-        reason="",
+        reason=reason,
     )
     answer.set_cookie(
         PAGE_COOKIE,

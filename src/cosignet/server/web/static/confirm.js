@@ -260,8 +260,9 @@ function start() {
   if (window.top !== window.self) {
     block("framed", "framed");
     hideForms();
+  } else if (!isSupported()) {
+    show(outcome, "unsupported");
   }
-  if (!isSupported()) show(outcome, "unsupported");
   watchScreen();
   setInterval(countDown, 1000);
   follow();

@@ -68,8 +68,9 @@ async function request(path, options) {
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
   const { status } = response;
+  const cure = answer?.field ? answer.detail ?? answer.cure : answer?.cure;
   throw new Trouble(answer?.title ?? `The server answered ${status}.`,
-    answer?.cure ?? "Try again in a moment.", { status, code: answer?.code });
+    cure ?? "Try again in a moment.", { status, code: answer?.code });
 }
 
 const CLOSED = "The passkey prompt was closed, or it timed out.";

@@ -1,0 +1,118 @@
+"""The SQLite file: opened with what durability needs, and locked for one server process."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from cosignet.core.errors import SetupError
+from cosignet.server.store.db import SqlValue
+
+OPENING_SECONDS = 10
+"""How long opening waits for other processes that open, recover or change the file."""
+_STATEMENTS_CACHED = 256
+_STATEMENT_ERRORS = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_RANGE,
+        sqlite3.SQLITE_MISUSE,
+    }
+)
+
+
+def statement_is_wrong(error: sqlite3.Error) -> bool:
+    """Whether the statement is at fault, and not the disk, the file or another process.
+
+    After the former SQLite has undone that statement and nothing else; after the latter it may
+    have undone everything (sqlite.org/lang_transaction.html, section 3).
+    """
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _STATEMENT_ERRORS
+
+
+@cache
+def _numbered(sql: str) -> str:
+    """Spell placeholders as SQLite binds them by number; no text of ours has another `$`."""
+    return sql.replace("$", "?")
+
+
+class Connection:
+    """A connection on which statements run inline."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], int], read_only: bool) -> None:
+        """Open the file and recover what an earlier process left; blocks while others do that.
+
+        Raises:
+            SetupError: the file system cannot hold a write-ahead log.
+            sqlite3.Error: it cannot be opened, or is no database.
+        """
+        self._clock = clock
+        self._now = 0
+        self.raw = sqlite3.connect(
+            path,
+            timeout=OPENING_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS_CACHED,
+        )
+        try:
+            self._set_up(read_only=read_only)
+        except BaseException:
+            self.raw.close()
+            raise
+
+    def _set_up(self, *, read_only: bool) -> None:
+        self.raw.row_factory = sqlite3.Row
+        # Frozen while a statement runs, so that what it checks and what it writes agree.
+        self.raw.create_function("clock_ms", 0, lambda: self._now)
+        if self.raw.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise SetupError("The database's file system has no shared memory; use a local disk.")
+        # FULL syncs the write-ahead log at every commit; NORMAL loses acknowledged decisions.
+        self.raw.execute("PRAGMA synchronous = FULL")
+        self.raw.execute("PRAGMA foreign_keys = ON")
+        self.raw.execute("PRAGMA trusted_schema = OFF")
+        if read_only:
+            self.raw.execute("PRAGMA query_only = ON")
+        # From here on nothing may block the event loop.
+        self.raw.execute("PRAGMA busy_timeout = 0")
+
+    def run(self, sql: str, values: tuple[SqlValue, ...]) -> sqlite3.Cursor:
+        """Run one statement."""
+        self._now = self._clock()
+        return self.raw.execute(_numbered(sql), values)
+
+    def overwrite_failed_commit(self) -> None:
+        """Commit something of no meaning over what a failed commit left in the write-ahead log.
+
+        A commit whose sync failed has written all its pages. Nobody sees them while the index in
+        shared memory does not name them, but the recovery after a crash reads the log itself and
+        would bring the commit back. The next commit overwrites it; so there is one at once.
+        """
+        number = self.raw.execute("PRAGMA user_version").fetchone()[0]
+        self.raw.execute(f"PRAGMA busy_timeout = {OPENING_SECONDS * 1000}")
+        self.raw.execute(f"PRAGMA user_version = {(number + 1) % 2**31}")
+        self.raw.execute("PRAGMA busy_timeout = 0")
+
+
+def hold_exclusively(path: Path) -> int:
+    """Take the file for this server process and return the lock's descriptor; keep it open.
+
+    Raises:
+        SetupError: another server runs on the same file.
+    """
+    # SQLite follows links, too: one database under two names is one database.
+    real = path.resolve()
+    descriptor = os.open(real.with_name(real.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise SetupError(
+            f"Another server is running on {path}. Stop it first, or use PostgreSQL for several."
+        ) from None
+    return descriptor

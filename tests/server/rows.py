@@ -1,0 +1,90 @@
+"""What must be true of the rows of every store, whatever happened to its server."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NEVER = {
+    "an approval without its one signature and one leaf": """
+        SELECT c.id FROM confirmations c WHERE c.status = 'approved' AND NOT (
+            c.evidence_id IS NOT NULL
+            AND 1 = (SELECT count(*) FROM signatures WHERE confirmation_id = c.id)
+            AND 1 = (SELECT count(*) FROM signatures
+                     WHERE confirmation_id = c.id AND purpose = 'approve')
+            AND 1 = (SELECT count(*) FROM leaves WHERE subject = c.id)
+            AND 1 = (SELECT count(*) FROM leaves WHERE subject = c.id AND kind = 'approval'
+                     AND json_extract(opening, '$.evidence') = c.evidence_id))""",
+    "a signed rejection without its one signature and one leaf": """
+        SELECT c.id FROM confirmations c
+        WHERE c.status = 'rejected' AND c.rejection_signed AND NOT (
+            1 = (SELECT count(*) FROM signatures
+                 WHERE confirmation_id = c.id AND purpose = 'reject')
+            AND 1 = (SELECT count(*) FROM leaves WHERE subject = c.id)
+            AND 1 = (SELECT count(*) FROM leaves WHERE subject = c.id AND kind = 'rejection'
+                     AND json_extract(opening, '$.evidence') = c.evidence_id))""",
+    "a signature or leaf of what nobody signed": """
+        SELECT c.id FROM confirmations c
+        WHERE (c.status IN ('pending', 'expired')
+               OR (c.status = 'rejected' AND NOT c.rejection_signed))
+        AND (EXISTS (SELECT 1 FROM signatures WHERE confirmation_id = c.id)
+             OR EXISTS (SELECT 1 FROM leaves WHERE subject = c.id) OR c.evidence_id IS NOT NULL)""",
+    "a decision that a webhook is not owed, or owed twice": """
+        SELECT c.id FROM confirmations c JOIN webhooks w ON w.organisation_id = c.organisation_id
+        WHERE (c.status != 'pending') != (SELECT count(*) FROM deliveries d
+            WHERE d.confirmation_id = c.id AND d.webhook_id = w.id AND d.event = c.status)""",
+    "a delivery of something that did not happen": """
+        SELECT d.id FROM deliveries d JOIN confirmations c ON c.id = d.confirmation_id
+        WHERE d.event != c.status OR d.occurred_at != c.decided_at""",
+    "a leaf of nothing": """
+        SELECT l.id FROM leaves l
+        WHERE NOT EXISTS (SELECT 1 FROM confirmations WHERE id = l.subject AND status != 'pending')
+        AND NOT EXISTS (SELECT 1 FROM credentials WHERE id = l.subject)""",
+    "a credential that is logged without a leaf, or has one without being logged": """
+        SELECT k.id FROM credentials k WHERE (k.logged_at IS NOT NULL) !=
+            (SELECT count(*) FROM leaves WHERE subject = k.id AND kind = 'credential')""",
+    "an approver without a passkey": """
+        SELECT id FROM approvers a
+        WHERE NOT EXISTS (SELECT 1 FROM credentials WHERE approver_id = a.id)""",
+    "a registration that no invite paid for": """
+        SELECT 1 WHERE (SELECT coalesce(sum(uses), 0) FROM invites)
+            != (SELECT count(*) FROM credentials)""",
+    "a confirmation without its two contexts": """
+        SELECT c.id FROM confirmations c
+        WHERE 2 != (SELECT count(*) FROM contexts WHERE confirmation_id = c.id)""",
+    "a reference to nothing": "PRAGMA foreign_key_check",
+}
+
+
+@contextmanager
+def opened(database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database as anybody can."""
+    connection = sqlite3.connect(database)
+    connection.row_factory = sqlite3.Row
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def check(rows: sqlite3.Connection) -> None:
+    """Assert that nothing is there that never may be."""
+    assert [row[0] for row in rows.execute("PRAGMA integrity_check")] == ["ok"]
+    for what, sql in NEVER.items():
+        assert [tuple(row) for row in rows.execute(sql)] == [], what
+
+
+def value(rows: sqlite3.Connection, sql: str, *values: object) -> object:
+    """Return the first column of the first row, or None."""
+    row = rows.execute(sql, values).fetchone()
+    return None if row is None else row[0]
+
+
+def add_webhook(rows: sqlite3.Connection) -> None:
+    """Subscribe a webhook of the default organisation to every decision."""
+    rows.execute(
+        "INSERT INTO webhooks (id, organisation_id, url, events, secret_sealed, created_at)"
+        " SELECT lower(hex(randomblob(16))), id, 'https://hooks.example/',"
+        " ' approved rejected expired ', x'00', 0 FROM organisations WHERE slug = 'default'"
+    )
+    rows.commit()

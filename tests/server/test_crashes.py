@@ -1,0 +1,438 @@
+"""The server is killed at every step of every change; what was answered is there, once, whole."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Protocol
+
+import httpx2
+import pytest
+from tests.live import OWNER_LINK
+from tests.people import JSON, PAYLOAD, Person, Program, raise_for
+from tests.server.crashing import AFTER_COMMIT, IN_COMMIT, Crashing, syncs_can_fail
+from tests.server.rows import add_webhook, check, opened, value
+from tests.server.together import eventually
+
+ADMIN_KEY = "cosk_the-admins-key-of-these-tests"
+TOKEN = "the-token-of-one-run"  # of no use to anybody
+
+
+class World:
+    """One installation whose server dies again and again."""
+
+    def __init__(self, server: Crashing) -> None:
+        self.server = server
+        server.start()
+        with opened(server.database) as rows:
+            add_webhook(rows)
+            rows.execute(
+                "INSERT INTO api_keys (id, organisation_id, name, prefix, key_hash, scopes,"
+                " created_at) SELECT 'k', id, 'deployer', 'cosk_', ?, 'admin', 0"
+                " FROM organisations WHERE slug = 'default'",
+                [hashlib.sha256(ADMIN_KEY.encode()).digest()],
+            )
+            rows.commit()
+        self.program = Program(server.url, ADMIN_KEY)
+        self.names = (f"person{number}" for number in count())
+        self.approver = self.newcomer()
+
+    def invite(self) -> str:
+        return raise_for(self.program.post("/api/invites", {}))["code"]
+
+    def newcomer(self) -> Person:
+        """Return a new approver whose passkey has signed nothing yet."""
+        person = Person(self.server.url)
+        person.register(self.invite(), next(self.names))
+        return person
+
+    def ask(self, person: Person | None = None) -> str:
+        return self.program.ask((person or self.approver).username)["id"]
+
+    def approved(self) -> str:
+        asked = self.ask()
+        assert self.approver.approve(asked).status_code == 200
+        return asked
+
+
+class Change(Protocol):
+    """Something a client asks for, and asks for again after the server has died."""
+
+    def __init__(self, world: World) -> None: ...
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        """Ask for it."""
+        ...
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        """Whether the store holds it."""
+        ...
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        """Judge what the same request is answered after the crash."""
+        ...
+
+
+def assert_conflict(answer: httpx2.Response, code: str, **members: str) -> None:
+    assert answer.status_code == 409, answer.text
+    assert answer.json()["code"] == code
+    assert members.items() <= answer.json().items()
+
+
+class Decision:
+    """What all decisions have in common."""
+
+    status = ""
+    person: Person
+    id: str
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        return value(rows, "SELECT status FROM confirmations WHERE id = ?", self.id) == self.status
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened:
+            assert_conflict(answer, "already_decided", confirmationStatus=self.status)
+        else:
+            assert raise_for(answer)["status"] == self.status
+
+
+class Approve(Decision):
+    """With the passkey's own leaf, as it has not practised, and with a webhook's delivery."""
+
+    status = "approved"
+
+    def __init__(self, world: World) -> None:
+        self.person = world.newcomer()
+        self.id = world.ask(self.person)
+        self.body = {"credential": self.person.sign(self.id)}
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post(f"/confirm/{self.id}/approve", json=self.body, headers=headers)
+
+
+class RejectSigned(Decision):
+    status = "rejected"
+
+    def __init__(self, world: World) -> None:
+        self.person = world.newcomer()
+        self.id = world.ask(self.person)
+        self.body: JSON = {"credential": self.person.sign(self.id, "reject"), "reason": "not_now"}
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post(f"/confirm/{self.id}/reject", json=self.body, headers=headers)
+
+
+class RejectUnsigned(RejectSigned):
+    def __init__(self, world: World) -> None:
+        self.person = world.approver
+        self.id = world.ask()
+        self.person.http.get(f"/confirm/{self.id}")
+        self.body = {"token": self.person.http.cookies["cosignet_page"]}
+
+
+class Cancel(Decision):
+    status = "expired"
+
+    def __init__(self, world: World) -> None:
+        self.program = world.program
+        self.id = world.ask()
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.program.post(f"/api/confirmations/{self.id}/cancel", headers=headers)
+
+
+class Expire(Decision):
+    """A late read performs it. After the crash the clock is back where it was."""
+
+    status = "expired"
+
+    def __init__(self, world: World) -> None:
+        self.program = world.program
+        self.id = world.ask()
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        late = {"X-Clock-Ahead": "3600"}
+        return self.program.http.get(f"/api/confirmations/{self.id}", headers=headers | late)
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        assert raise_for(answer)["status"] == "expired"
+
+
+class Create:
+    def __init__(self, world: World) -> None:
+        self.program = world.program
+        self.action = f"Deploy number {next(world.names)}"
+        self.username = world.approver.username
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        body = {"username": self.username, "action": self.action, "payload": PAYLOAD}
+        return self.program.post("/api/confirmations", body, headers=headers)
+
+    def rows(self, rows: sqlite3.Connection) -> object:
+        return value(rows, "SELECT count(*) FROM confirmations WHERE action = ?", self.action)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        self.asked = self.rows(rows)
+        return self.asked != 0
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        # Without an Idempotency-Key asking again is asking anew.
+        assert answer.status_code == 201
+        assert self.asked == int(happened)
+
+
+class Consume:
+    def __init__(self, world: World) -> None:
+        self.program = world.program
+        self.id = world.approved()
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        path = f"/api/confirmations/{self.id}/consume"
+        return self.program.post(path, {"token": TOKEN}, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT consumed_at FROM confirmations WHERE id = ?"
+        self.consumed_at = value(rows, sql, self.id)
+        return self.consumed_at is not None
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        assert raise_for(answer)["consumedBy"] == "k"
+        other = self.program.post(f"/api/confirmations/{self.id}/consume", {"token": TOKEN + "2"})
+        assert_conflict(other, "already_consumed", consumedBy="k")
+
+
+class Outcome:
+    def __init__(self, world: World) -> None:
+        self.program = world.program
+        self.id = world.approved()
+        path = f"/api/confirmations/{self.id}/consume"
+        raise_for(self.program.post(path, {"token": TOKEN}))
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        path = f"/api/confirmations/{self.id}/outcome"
+        return self.program.post(path, {"result": "executed"}, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT outcome FROM confirmations WHERE id = ?"
+        return value(rows, sql, self.id) == "executed"
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened:
+            assert_conflict(answer, "outcome_recorded")
+        else:
+            raise_for(answer)
+
+
+class Register:
+    """The challenge is used up in a transaction of its own, before the passkey is looked at."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.person = Person(world.server.url)
+        self.who: JSON = {"invite": world.invite(), "username": next(world.names)}
+        options = raise_for(self.person.http.post("/register/options", json=self.who))
+        credential = self.person.passkey.register(options, origin=self.person.url)
+        self.body = self.who | {"credential": credential}
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post("/register", json=self.body, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT count(*) FROM approvers WHERE username = ?"
+        return value(rows, sql, self.who["username"]) == 1
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened:
+            assert answer.json()["code"] == "invite_used"
+            # The passkey is enrolled, whoever did not hear it; its practice is open.
+            self.person.practise()
+        elif not answer.is_success:
+            assert_conflict(answer, "ceremony_gone")
+            self.person.register(self.who["invite"], self.who["username"])
+
+
+class Practise:
+    def __init__(self, world: World) -> None:
+        self.person = world.newcomer()
+        self.who = {"credentialId": self.person.credential_id}
+        options = raise_for(self.person.http.post("/register/practice/options", json=self.who))
+        credential = self.person.passkey.sign(options, origin=self.person.url)
+        self.body = self.who | {"credential": credential}
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post("/register/practice", json=self.body, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT logged_at FROM credentials WHERE credential_id = ?"
+        return value(rows, sql, self.person.passkey.credential_id) is not None
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened or not answer.is_success:
+            assert_conflict(answer, "ceremony_gone")
+        if not happened and not answer.is_success:
+            self.person.practise()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with Crashing(tmp_path_factory.mktemp("crashing") / "data") as server:
+        yield World(server)
+
+
+@pytest.fixture(autouse=True)
+def _the_admins_client_is_open(world: World) -> None:
+    # Clients are closed after every test.
+    world.program = Program(world.server.url, ADMIN_KEY)
+    fresh = Person(world.server.url, world.approver.passkey, world.approver.username)
+    world.approver = fresh
+
+
+def send(change: Change, **headers: str) -> httpx2.Response | None:
+    """Return the answer, or None if the server died before it gave one."""
+    try:
+        return change.send(headers)
+    except httpx2.TransportError:
+        return None
+
+
+def lives(world: World) -> bool:
+    """Whether the server still answers."""
+    try:
+        return world.program.http.get("/healthz").is_success
+    except httpx2.TransportError:
+        return False
+
+
+def crash_at(world: World, change: Change, step: int) -> bool:
+    """Let the server die at one step, look at what it left, ask again; whether it died."""
+    answer = send(change, **{"X-Crash-At": str(step)})
+    died = not lives(world)
+    world.server.kill()  # if it still lives, then right after the answer
+    with opened(world.server.database) as rows:
+        check(rows)
+        happened = change.happened(rows)
+    assert happened or answer is None, "it was answered, and is lost"
+    assert died or (answer is not None and answer.is_success)
+    assert world.server.start()
+    again = send(change)
+    assert again is not None
+    change.check_second_answer(again, happened=happened)
+    with opened(world.server.database) as rows:
+        check(rows)
+        assert change.happened(rows)
+    return died
+
+
+CHANGES: dict[type[Change], tuple[str, ...]] = {
+    Create: ("INSERT INTO confirmations", "INSERT INTO contexts"),
+    Approve: (
+        "UPDATE confirmations SET status = 'approved'",
+        "UPDATE credentials SET sign_count",
+        "INSERT INTO signatures",
+        "INSERT INTO leaves",
+        "UPDATE credentials SET logged_at",
+        "INSERT INTO leaves",
+        "SELECT id FROM webhooks",
+        "INSERT INTO deliveries",
+    ),
+    RejectSigned: (
+        "UPDATE confirmations SET status = 'rejected'",
+        "INSERT INTO signatures",
+        "INSERT INTO leaves",
+        "INSERT INTO deliveries",
+    ),
+    RejectUnsigned: ("UPDATE confirmations SET status = 'rejected'", "INSERT INTO deliveries"),
+    Cancel: ("UPDATE confirmations SET status = 'expired'", "INSERT INTO deliveries"),
+    Expire: ("UPDATE confirmations SET status = 'expired'", "INSERT INTO deliveries"),
+    Consume: ("UPDATE confirmations SET consumed_at",),
+    Outcome: ("UPDATE confirmations SET outcome",),
+    Register: (
+        "DELETE FROM ceremonies",
+        "COMMIT",
+        "UPDATE invites SET uses",
+        "INSERT INTO approvers",
+        "INSERT INTO credentials",
+    ),
+    Practise: (
+        "DELETE FROM ceremonies",
+        "COMMIT",
+        "UPDATE credentials SET sign_count",
+        "UPDATE credentials SET logged_at",
+        "INSERT INTO leaves",
+    ),
+}
+"""Every change, with what has to be among its steps, in this order."""
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
+    world: World, change: type[Change]
+) -> None:
+    died = 0
+    while crash_at(world, change(world), died + 1):
+        died += 1
+    steps = world.server.steps
+    assert died == len(steps)
+    assert_in_order(["BEGIN", *CHANGES[change], "RELEASE", "COMMIT", AFTER_COMMIT], steps)
+    assert_in_order([IN_COMMIT, AFTER_COMMIT, "http.response.start", "answered"], steps)
+
+
+def assert_in_order(wanted: list[str], steps: list[str]) -> None:
+    left = iter(steps)
+    for step in wanted:
+        assert any(found.startswith(step) for found in left), f"{step} in {steps}"
+
+
+def test_a_first_start_can_be_killed_anywhere(tmp_path: Path) -> None:
+    steps = count(1, 5)
+    died = list(takewhile(lambda step: dies_at_first_start(tmp_path / str(step), step), steps))
+    assert len(died) > 10
+
+
+def dies_at_first_start(folder: Path, step: int) -> bool:
+    """Let a first start die at one step, look at what it left, start again; whether it died."""
+    with Crashing(folder) as server:
+        lived = server.start(crash_at=str(step))
+        server.kill()
+        with opened(server.database) as rows:
+            check_all_or_nothing(rows)
+        assert server.start()
+        eventually(lambda: OWNER_LINK.search(server.said))
+    return not lived
+
+
+def check_all_or_nothing(rows: sqlite3.Connection) -> None:
+    """Assert that the schema is there as a whole, with the note that it is, or not at all."""
+    tables = {row[0] for row in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert not tables or {"schema_migrations", "confirmations", "deliveries"} <= tables
+    if tables:
+        assert value(rows, "SELECT count(*) FROM schema_migrations") != 0
+        check(rows)
+
+
+needs_failing_syncs = pytest.mark.skipif(
+    not syncs_can_fail(), reason="this kernel cannot be told to refuse a sync"
+)
+
+
+@needs_failing_syncs
+@pytest.mark.parametrize(
+    ("change", "at"),
+    [(change, "http.response.start") for change in CHANGES]
+    + [(Approve, "http.response.body"), (Approve, "answered"), (Approve, "never")],
+)
+def test_what_a_failed_sync_refused_does_not_come_back_after_a_crash(
+    world: World, change: type[Change], at: str
+) -> None:
+    made = change(world)
+    answer = send(made, **{"X-Crash-At": at, "X-Fail-Sync": "1"})
+    assert answer is None or answer.status_code == 503
+    world.server.kill()
+    with opened(world.server.database) as rows:
+        check(rows)
+        assert not made.happened(rows)
+    assert world.server.start()
+    again = send(made)
+    assert again is not None
+    made.check_second_answer(again, happened=False)

@@ -1,0 +1,87 @@
+"""Things that happen at the same time: calls in the background, commits that are held or fail."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TypeVar
+
+from tests.live import Live
+
+from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
+
+Answer = TypeVar("Answer")
+SECONDS = 60
+"""How long anything may take before a test gives it up."""
+_commit = SqliteDatabase.sync
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Return as soon as a condition holds."""
+    pause = threading.Event()
+    for _ in range(SECONDS * 200):
+        if condition():
+            return
+        pause.wait(0.005)
+    raise AssertionError("it never came to that")
+
+
+@contextmanager
+def background() -> Iterator[Callable[..., Future[Answer]]]:
+    """Give a function that runs another one in a thread; all have ended after the block."""
+    with ThreadPoolExecutor(64) as pool:
+        yield pool.submit
+
+
+class Disk:
+    """Stands between a server and its disk: commits can be counted, held and failed."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._gate = threading.Event()
+        self._gate.set()
+        self.error: Exception | None = None
+        """What every commit fails with, before it has begun."""
+        self.commit: Callable[[sqlite3.Connection], None] = _commit
+        self.reached = 0
+        """How many commits have begun."""
+        self.wanted = 0
+        """How many transactions have been asked for."""
+        live.database.sync = self._sync
+        self._transaction = live.database.transaction
+        live.database.transaction = self._counted
+
+    def hold(self) -> None:
+        """Let commits wait from now on."""
+        self._gate.clear()
+
+    def release(self) -> None:
+        """Let commits go on."""
+        self._gate.set()
+
+    def when_reached(self, count: int) -> None:
+        """Return when that many commits have begun."""
+        eventually(lambda: self.reached >= count)
+
+    def when_wanted(self, count: int) -> None:
+        """Return when that many transactions have been asked for, and have begun or queue."""
+        eventually(lambda: self.wanted >= count)
+        self._live.run(_turns)
+
+    def _counted(self) -> AbstractAsyncContextManager[SqliteTransaction]:
+        self.wanted += 1
+        return self._transaction()
+
+    def _sync(self, connection: sqlite3.Connection) -> None:
+        self.reached += 1
+        assert self._gate.wait(SECONDS)
+        if self.error is not None:
+            raise self.error
+        self.commit(connection)
+
+
+async def _turns(_: object) -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)

@@ -1,0 +1,21 @@
+// One context that is as it should be; its keys are in the order of the format.
+export const BASE = {
+  v: 1,
+  purpose: "approve",
+  confirmation: "3f0c9a52-8d4e-4c57-b1a6-90e2d7f46a18",
+  org: "default",
+  action: "Deploy to production",
+  approver: "alex",
+  approverId: "c2a7d1e0-5b38-49f6-8e27-1d04b6f9a35c",
+  requester: "deploy-bot",
+  requesterKeyId: "91be64d7-0f2a-4d83-a5c9-7e36f8120bd4",
+  rpId: "confirm.example",
+  origin: "https://confirm.example",
+  createdAt: "2026-11-20T20:45:25.123Z",
+  expiresAt: "2026-11-20T20:48:25.123Z",
+  quorum: 1,
+  policy: null,
+  risk: "normal",
+  reveal: false,
+  salt: "8N3Mu6qZiHdmVUQzIhEA_-7dzLuqmYh3ZlVEMyIRAP8",
+};

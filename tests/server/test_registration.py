@@ -313,3 +313,32 @@ def test_an_invite_out_of_bounds_names_the_field(
 ) -> None:
     answer = admin.post("/api/invites", fields)
     assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_of_two_who_race_for_a_pinned_name_the_second_starts_again(live: Live) -> None:
+    invites = [live.invite(Terms(pinned_username="nora")) for _ in range(2)]
+    people = [Person(live.url) for _ in invites]
+    bodies = []
+    for person, invite in zip(people, invites, strict=True):
+        who = {"invite": invite, "username": "nora"}
+        options = raise_for(person.http.post("/register/options", json=who))
+        credential = person.passkey.register(options, origin=live.url)
+        bodies.append(who | {"credential": credential})
+    answers = [
+        person.http.post("/register", json=body)
+        for person, body in zip(people, bodies, strict=True)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 409]
+    people[1].register(invites[1], "nora")
+    asked = live.program().ask("nora")
+    assert people[1].approve(asked["id"]).is_success
+
+
+def test_an_operators_reinvite_activates(live_https: Live) -> None:
+    admin = live_https.program(Scope.ADMIN)
+    invite = admin.post("/api/invites", {}).json()["code"]
+    first, second = (Person(live_https.url, base_url=live_https.listens_at) for _ in range(2))
+    assert first.register(invite, "olga")["activated"] is False
+    again = live_https.invite(Terms(pinned_username="olga"))
+    assert second.register(again, "olga")["activated"] is True
+    assert second.approve(admin.ask("olga")["id"]).is_success

@@ -241,7 +241,7 @@ class UsernameTaken(Conflict, code="username_taken"):
 
 
 class ReinviteForbidden(Forbidden, code="reinvite_forbidden"):
-    """An API key cannot invite an existing name again. Use `cosignet invite create --username`."""
+    """An API key cannot invite an existing name again. Use `cosignet invite create --username NAME`."""
 
 
 class CredentialTaken(Conflict, code="credential_taken"):

@@ -116,13 +116,19 @@ async def complete(rt: Runtime, code: str, username: str, credential: JsonValue)
     )
     existing = await _existing(rt, invite, name)
     approver = existing or _new_approver(rt, invite, name, ceremony.user_handle or b"")
+    if approver.user_handle != ceremony.user_handle:
+        # Somebody registered the name meanwhile; this passkey carries another person's handle.
+        raise CeremonyGone
     async with rt.database.transaction() as tx:
         await _use_invite(tx, invite)
         if existing is None and not await approvers.insert(tx, approver):
             raise UsernameTaken(field="username")
         if not await credentials.insert(tx, _new_credential(rt, invite, approver, verified)):
             raise CredentialTaken
-    return Enrolled(approver, verified.id)
+        if invite.trusted:
+            await approvers.activate(tx, approver.id)
+        enrolled = await approvers.get(tx, approver.id) or approver
+    return Enrolled(enrolled, verified.id)
 
 
 async def begin_practice(rt: Runtime, credential_id: str) -> dict[str, object]:

@@ -30,7 +30,8 @@ _ALWAYS = {
     "x-frame-options": "DENY",
     "cache-control": "no-store",
 }
-_HSTS = ("strict-transport-security", "max-age=63072000; includeSubDomains")
+# Without includeSubDomains: the operator's other hosts are theirs to decide about.
+_HSTS = ("strict-transport-security", "max-age=63072000")
 
 
 def security_headers(public_url: str) -> list[tuple[bytes, bytes]]:

@@ -21,8 +21,8 @@ from cosignet.cli.main import parser
 from cosignet.core import access, confirmation, jsontext, leaf, payload
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
-from cosignet.server import app, config, install
-from cosignet.server.services import decide, enroll, invite
+from cosignet.server import app, config, install, ledger
+from cosignet.server.services import decide, enroll, invite, practice
 from cosignet.server.web import call, errors, schemas
 from cosignet.server.web.headers import security_headers
 from cosignet.server.web.routes import ROUTES
@@ -82,7 +82,7 @@ def test_every_word_of_the_wire_is_named() -> None:
 LIMITED = (access, confirmation, payload, jsontext, call)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, decide, enroll, invite, app)
+    for module in (*LIMITED, leaf, errors, ledger, decide, enroll, practice, invite, app)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }
@@ -157,7 +157,8 @@ def test_the_transitions_are_the_programs() -> None:
 def test_the_context_has_these_keys_in_this_order() -> None:
     table = SECURITY.partition("### The context")[2].partition("\n### ")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    context: Any = Context(**dict.fromkeys((field.name for field in fields(Context)), "x"))
+    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(Context)), "x")
+    context = Context(**values | {"quorum": 1, "reveal": False})
     assert re.findall(r"`(\w+)`", "".join(cells)) == list(json.loads(context.text))
 
 

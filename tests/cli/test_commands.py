@@ -25,6 +25,8 @@ def test_the_first_start_prints_a_link_and_commands_that_work(server: Process) -
     assert len(commands) == 2
     for command in commands:
         assert "'" in command  # the folder has a space in its name
+        ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        assert ran.stdout.startswith(("cosk_", f"{server.url}/register?invite="))
     assert "COSIGNET_API_INVITES=trusted" in said
 
 
@@ -57,8 +59,14 @@ def test_an_approver_is_listed_and_revoked(server: Process) -> None:
     person = Person(server.url)
     person.register(server.command("invite", "create").stdout.strip(), "zoe")
     assert "zoe" in server.command("approver", "list").stdout
-    assert server.command("approver", "activate", "zoe").returncode == 0
+    (passkey,) = json.loads(server.command("approver", "passkeys", "zoe", "--json").stdout)
+    assert (passkey["id"], passkey["enrolledBy"]) == (person.credential_id, "operator")
+    server.command("approver", "revoke-passkey", passkey["id"])
+    (passkey,) = json.loads(server.command("approver", "passkeys", "zoe", "--json").stdout)
+    assert passkey["revoked"] is True
     server.command("approver", "revoke", "zoe")
+    late = server.command("approver", "activate", "zoe", check=False)
+    assert (late.returncode, "was revoked" in late.stderr) == (1, True)
     key = server.command("apikey", "create", "--name", "agent").stdout.strip()
     problem = Program(server.url, key).post(
         "/api/confirmations", {"username": "zoe", "action": "x", "payload": {}}
@@ -71,6 +79,12 @@ def test_an_approver_is_listed_and_revoked(server: Process) -> None:
     [
         (["invite", "create", "--username", "é"], "--username"),
         (["invite", "create", "--max-uses", "0"], "--max-uses"),
+        (["invite", "create", "--max-uses", "9223372036854775808"], "--max-uses"),
+        (["invite", "create", "--note", "x" * 201], "--note"),
+        (["invite", "create", "--username", "demo-x"], "--username"),
+        (["apikey", "create", "--name", ""], "--name"),
+        (["apikey", "create", "--name", "x" * 81], "--name"),
+        (["approver", "revoke-passkey", "="], "id"),
         (["invite", "revoke", "nothing"], "Nothing is here"),
         (["apikey", "revoke", "nothing"], "Nothing is here"),
         (["approver", "activate", "nobody"], "Nothing is here"),
@@ -98,8 +112,30 @@ def test_the_doctor_finds_what_is_wrong(server: Process) -> None:
     assert f"chmod 600 {key}" in sick.stdout
 
 
-def test_migrate_says_that_all_is_well(server: Process) -> None:
-    assert "up to date" in server.command("migrate").stderr
+def test_a_command_in_the_wrong_folder_makes_no_store(tmp_path: Path) -> None:
+    nowhere = Process(tmp_path / "nowhere")
+    for arguments in (("invite", "create"), ("apikey", "create", "--name", "x")):
+        refused = nowhere.command(*arguments, check=False)
+        assert refused.returncode == 1
+        assert "There is no store" in refused.stderr
+    assert not nowhere.data_dir.exists()
+    assert "up to date" in nowhere.command("migrate").stderr
+    assert (nowhere.data_dir / "cosignet.db").exists()
+
+
+def test_a_taken_port_leaves_no_store_behind(server: Process, tmp_path: Path) -> None:
+    second = Process(tmp_path / "second", port=server.port)
+    refused = second.command("serve", check=False)
+    assert refused.returncode == 1
+    assert "cannot be listened on" in refused.stderr
+    assert not (second.data_dir / "cosignet.db").exists()
+
+
+def test_a_name_with_control_characters_is_shown_escaped(server: Process) -> None:
+    server.command("apikey", "create", "--name", "x\x1b[2Jy\u202ez")
+    listed = server.command("apikey", "list").stdout
+    assert "\x1b" not in listed
+    assert "x\\u{1b}[2Jy\\u{202e}z" in listed
 
 
 def test_help_needs_no_installed_package() -> None:

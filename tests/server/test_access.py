@@ -1,15 +1,19 @@
 """Who may call what: every route of the table, with every kind of key and with none."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.authenticator import base64url
 from tests.live import Live
-from tests.people import Person, Program
+from tests.people import JSON, Person, Program
 
 from cosignet.core.access import Scope
-from cosignet.core.challenge import challenge
+from cosignet.core.challenge import Purpose, challenge
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import access
+from cosignet.server.services.invite import Terms
 from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC
 from cosignet.server.web.routes import ROUTES, Row
 
@@ -90,6 +94,7 @@ def test_no_api_key_of_any_scope_decides(live: Live, alex: Person) -> None:
     for method in ("PUT", "PATCH", "DELETE"):
         answer = program.http.request(method, f"/api/confirmations/{asked['id']}", json={})
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.headers["allow"] == "GET, HEAD"
     assert program.read(asked["id"])["status"] == "pending"
 
 
@@ -104,9 +109,14 @@ def test_a_key_that_enrols_a_software_passkey_cannot_approve_with_it(
     assert registered["activated"] is False
     asked = admin.ask("mallory")
     for purpose in ("approve", "reject"):
-        path = f"/confirm/{asked['id']}/options"
-        answer = forged.http.post(path, json={"purpose": purpose})
+        path = f"/confirm/{asked['id']}"
+        answer = forged.http.post(f"{path}/options", json={"purpose": purpose})
         assert (answer.status_code, answer.json()["code"]) == (403, "approver_not_activated")
+        # Its owner can compute what to sign alone; the answer is the same.
+        posted = forged.http.post(
+            f"{path}/{purpose}", json={"credential": signed_alone(forged, asked, purpose)}
+        )
+        assert (posted.status_code, posted.json()["code"]) == (403, "approver_not_activated")
     assert admin.read(asked["id"])["status"] == "pending"
 
 
@@ -115,21 +125,73 @@ def test_a_key_cannot_invite_an_existing_name_again(admin: Program, alex: Person
     assert (answer.status_code, answer.json()["code"]) == (403, "reinvite_forbidden")
 
 
-def test_who_is_not_activated_cannot_sign_a_rejection_either(live_https: Live) -> None:
-    admin = live_https.program(Scope.ADMIN)
-    invite = admin.post("/api/invites", {}).json()["code"]
-    person = Person(live_https.url, base_url=live_https.listens_at)
-    person.register(invite, "nobody-yet")
-    asked = admin.ask("nobody-yet")
-    context = person.data(asked["id"])["rejectContext"]
-    signed = challenge(
-        purpose="reject",
-        context_text=context,
+def signed_alone(person: Person, asked: JSON, purpose: Purpose) -> JSON:
+    """What a person signs who computes the challenge from the page's data."""
+    shown = person.data(asked["id"])
+    to_sign = challenge(
+        purpose=purpose,
+        context_text=shown["context" if purpose == "approve" else "rejectContext"],
         payload_hash=bytes.fromhex(asked["payloadHash"]),
     )
-    options = {"challenge": base64url(signed), "rpId": "approve.example"}
-    credential = person.passkey.sign(options, origin=live_https.url)
-    path = f"/confirm/{asked['id']}/reject"
-    answer = person.http.post(path, json={"credential": credential})
-    assert (answer.status_code, answer.json()["code"]) == (403, "approver_not_activated")
-    assert admin.read(asked["id"])["status"] == "pending"
+    options = {"challenge": base64url(to_sign), "rpId": shown["rpId"]}
+    return person.passkey.sign(options, origin=person.url)
+
+
+def test_an_admin_key_sees_no_code_of_an_operators_invite(live_https: Live) -> None:
+    admin = live_https.program(Scope.ADMIN)
+    code = live_https.invite(Terms(pinned_username="alice"))
+    assert code not in admin.get("/api/invites").text
+
+
+def test_who_squats_a_name_is_not_activated_with_the_person_it_belongs_to(
+    live_https: Live,
+) -> None:
+    admin = live_https.program(Scope.ADMIN)
+    squatter, bob = (Person(live_https.url, base_url=live_https.listens_at) for _ in range(2))
+    squatter.register(admin.post("/api/invites", {}).json()["code"], "bob")
+    bob.register(live_https.invite(Terms(pinned_username="bob")), "bob")
+    asked = admin.ask("bob")
+    refused = squatter.approve(asked["id"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "credential_revoked")
+    assert bob.approve(asked["id"]).is_success
+
+
+def test_what_an_api_invite_is_worth_is_asked_when_it_is_used(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Live(folder) as trusting:
+        url = trusting.url
+        code = trusting.program(Scope.ADMIN).post("/api/invites", {}).json()["code"]
+    settings = {"COSIGNET_PUBLIC_URL": url, "COSIGNET_API_INVITES": "activate"}
+    with Live(folder, settings) as careful:
+        person = Person(url, base_url=careful.listens_at)
+        assert person.register(code, "late")["activated"] is False
+
+
+def test_an_invite_ends_with_the_key_that_made_it(live: Live, admin: Program) -> None:
+    minted = admin.post("/api/keys", {"name": "inviter", "scopes": ["admin"]}).json()
+    code = Program(live.url, minted["key"]).post("/api/invites", {}).json()["code"]
+    admin.post(f"/api/keys/{minted['id']}/revoke")
+    who = {"invite": code, "username": "too-late"}
+    answer = Person(live.url).http.post("/register/options", json=who)
+    assert (answer.status_code, answer.json()["code"]) == (403, "invite_revoked")
+
+
+def test_a_revoked_approver_signs_nothing_and_is_told_so(live: Live) -> None:
+    person, program = live.newcomer(), live.program()
+    asked = program.ask(person.username)
+    signed = person.sign(asked["id"])
+
+    async def work(rt: Runtime) -> None:
+        organisation = await access.default_organisation(rt)
+        await access.revoke_approver(rt, organisation.id, person.username)
+
+    live.run(work)
+    answer = person.post_approval(asked["id"], signed)
+    assert (answer.status_code, answer.json()["code"]) == (403, "approver_revoked")
+    assert program.read(asked["id"])["status"] == "pending"
+
+
+def test_a_retry_key_is_refused_until_it_is_honoured(program: Program, alex: Person) -> None:
+    body = {"username": alex.username, "action": "x", "payload": {}}
+    answer = program.post("/api/confirmations", body, headers={"Idempotency-Key": "1"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_supported")

@@ -42,6 +42,13 @@ def test_a_public_url_gives_origin_and_rp_id(url: str, origin: str, host: str) -
         "",
         "https://bücher.example",
         "http://localhost.evil.example",
+        "https://example.com.",
+        "https://127.1",
+        "https://0x7f.1",
+        "https://2130706433",
+        "https://exa mple.com",
+        "https://a;id.com",
+        "https://approve.example:0",
     ],
 )
 def test_a_public_url_passkeys_cannot_be_bound_to_is_refused(url: str) -> None:

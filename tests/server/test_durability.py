@@ -530,15 +530,17 @@ def test_a_hundred_transactions_take_a_handful_of_syncs(tmp_path: Path) -> None:
 
 def test_a_client_that_leaves_takes_no_neighbour_with_it(tmp_path: Path) -> None:
     async def scenario(database: SqliteDatabase) -> None:
-        gate = threading.Event()
+        reached, gate = threading.Event(), threading.Event()
 
         def held(connection: sqlite3.Connection) -> None:
+            reached.set()
             assert gate.wait(60)
             SqliteDatabase.sync(connection)
 
         database.sync = held
         first, leaver = (asyncio.create_task(put(database, name)) for name in ("a", "b"))
-        await asyncio.sleep(0.05)  # both wait for the sync now, and what comes waits for its turn
+        await asyncio.to_thread(reached.wait)
+        # Both wait for the sync now, and what comes waits for its turn.
         queued = [asyncio.create_task(put(database, name)) for name in "cde"]
         await asyncio.sleep(0)
         leaver.cancel()
@@ -554,6 +556,73 @@ def test_a_client_that_leaves_takes_no_neighbour_with_it(tmp_path: Path) -> None
         assert await names(database) == set("abce")
 
     with_database(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["holds", "fails"])
+def test_a_refusal_waits_for_the_commit_whose_rows_it_has_read(tmp_path: Path, fails: bool) -> None:
+    async def refused(database: SqliteDatabase) -> None:
+        async with database.transaction() as tx:
+            if await tx.fetch("SELECT name FROM things"):
+                raise Refusal
+
+    async def scenario(database: SqliteDatabase) -> None:
+        reached, gate = threading.Event(), threading.Event()
+
+        def held(connection: sqlite3.Connection) -> None:
+            reached.set()
+            assert gate.wait(60)
+            if fails:
+                raise failing(sqlite3.SQLITE_IOERR_FSYNC)
+            SqliteDatabase.sync(connection)
+
+        database.sync = held
+        putting = asyncio.create_task(put(database, "a"))
+        refusing = asyncio.create_task(refused(database))
+        await asyncio.to_thread(reached.wait)
+        await asyncio.sleep(0)
+        assert not putting.done()
+        assert not refusing.done()
+        gate.set()
+        found = await asyncio.gather(putting, refusing, return_exceptions=True)
+        wanted = [Unavailable, Unavailable] if fails else [type(None), Refusal]
+        assert [type(result) for result in found] == wanted
+
+    with_database(tmp_path, scenario)
+
+
+def test_while_a_registration_is_not_durable_nobody_hears_that_the_invite_is_used(
+    live: Live, disk: Disk
+) -> None:
+    code = live.invite()
+    browsers = [Person(live.url) for _ in range(2)]
+    bodies: list[JSON] = []
+    for number, browser in enumerate(browsers):
+        who: JSON = {"invite": code, "username": f"twin{number}"}
+        options = browser.http.post("/register/options", json=who).json()
+        bodies.append(who | {"credential": browser.passkey.register(options, origin=live.url)})
+    with background() as start:
+        disk.hold()
+        begun, wanted = disk.reached, disk.wanted
+        ready = start(browsers[0].http.get, "/readyz")
+        disk.when_reached(begun + 1)
+        calls: Answers = [
+            start(browser.http.post, "/register", json=body)
+            for browser, body in zip(browsers, bodies, strict=True)
+        ]
+        disk.when_wanted(wanted + 3)
+        # The first commit is the probe's, the second uses up both challenges, the third decides.
+        disk.step()
+        disk.when_reached(begun + 2)
+        disk.step()
+        disk.when_reached(begun + 3)
+        assert ready.result().is_success
+        assert not any(call.done() for call in calls)
+        disk.release()
+        answers = [call.result().json() for call in calls]
+    assert sorted(answer.get("code", "registered") for answer in answers) == [
+        "invite_used",
+        "registered",
+    ]
 
 
 def test_closing_waits_for_a_commit_that_runs(tmp_path: Path) -> None:
@@ -600,6 +669,26 @@ def test_a_disk_error_in_any_step_is_unavailable_and_leaves_no_trace(
         assert await names(database) == set()
         await put(database, "three")
         assert await names(database) == {"three"}
+
+    with_database(tmp_path, scenario)
+
+
+def test_a_disk_error_in_one_statement_fails_the_whole_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unlucky(database: SqliteDatabase) -> None:
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE things SET name = 'x'")
+
+    async def scenario(database: SqliteDatabase) -> None:
+        syncs = count_syncs(database)
+        fail_statements(monkeypatch, "UPDATE", failing(sqlite3.SQLITE_IOERR_READ))
+        calls = (put(database, "before"), unlucky(database), put(database, "after"))
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        monkeypatch.undo()
+        assert [type(result) for result in found] == [Unavailable] * 3
+        assert syncs == []
+        assert await names(database) == set()
 
     with_database(tmp_path, scenario)
 

@@ -16,7 +16,6 @@ EVERYWHERE = [
     ("GET", "/api/openapi.json"),
     ("GET", "/api/confirmations"),
     ("GET", "/static/style.css"),
-    ("GET", "/static/../config.py"),
     ("GET", "/static/%2e%2e/config.py"),
     ("GET", "/nowhere"),
     ("GET", "/confirm/nothing"),

@@ -16,7 +16,7 @@ from tests.people import Person, Program, raise_for
 from cosignet.core.access import Scope
 from cosignet.core.leaf import assertion_hash
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import enroll
+from cosignet.server.services import practice
 from cosignet.server.services.invite import Terms
 
 
@@ -138,11 +138,11 @@ def test_a_first_decision_brings_the_credential_into_the_log(fresh: Live) -> Non
 
 def test_without_practice_the_leaf_is_written_after_a_quarter_of_an_hour(fresh: Live) -> None:
     fresh.person("alex")
-    fresh.run(enroll.log_unproven)
+    fresh.run(practice.log_unproven)
     assert openings(fresh) == []
     fresh.clock.advance(15 * 60)
-    fresh.run(enroll.log_unproven)
-    fresh.run(enroll.log_unproven)
+    fresh.run(practice.log_unproven)
+    fresh.run(practice.log_unproven)
     assert [opening["proof"] for opening in openings(fresh)] == [None]
 
 
@@ -305,6 +305,11 @@ def program_get(live: Live, path: str, headers: dict[str, str]) -> Any:
         ({"expiresAt": "tomorrow"}, "expiresAt"),
         ({"expiresAt": "2026-11-20T20:45:25"}, "expiresAt"),
         ({"expiresAt": "2020-01-01T00:00:00Z"}, "expiresAt"),
+        ({"expiresAt": "9999-12-31T23:59:59-23:59"}, "expiresAt"),
+        ({"expiresAt": "2100-01-01T00:00:00Z"}, "expiresAt"),
+        ({"expiresAt": "2027-W01-1T00:00:00Z"}, "expiresAt"),
+        ({"expiresAt": "20270101T000000Z"}, "expiresAt"),
+        ({"pinnedUsername": "demo-x"}, "pinnedUsername"),
         ({"role": "owner"}, "role"),
     ],
 )

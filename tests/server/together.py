@@ -40,8 +40,8 @@ class Disk:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._gate = threading.Event()
-        self._gate.set()
+        self._held = False
+        self._let_through = threading.Semaphore(0)
         self.error: Exception | None = None
         """What every commit fails with, before it has begun."""
         self.commit: Callable[[sqlite3.Connection], None] = _commit
@@ -55,11 +55,18 @@ class Disk:
 
     def hold(self) -> None:
         """Let commits wait from now on."""
-        self._gate.clear()
+        while self._let_through.acquire(blocking=False):
+            pass
+        self._held = True
+
+    def step(self) -> None:
+        """Let one held commit go on."""
+        self._let_through.release()
 
     def release(self) -> None:
         """Let commits go on."""
-        self._gate.set()
+        self._held = False
+        self._let_through.release()
 
     def when_reached(self, count: int) -> None:
         """Return when that many commits have begun."""
@@ -76,7 +83,8 @@ class Disk:
 
     def _sync(self, connection: sqlite3.Connection) -> None:
         self.reached += 1
-        assert self._gate.wait(SECONDS)
+        if self._held:
+            assert self._let_through.acquire(timeout=SECONDS)
         if self.error is not None:
             raise self.error
         self.commit(connection)

@@ -4,11 +4,23 @@ import argparse
 from typing import Any
 
 from cosignet.cli.output import print_secret, print_table, say, with_runtime
-from cosignet.core.access import DEFAULT_SCOPES, ApiKey, Approver, Scope, parse_username
-from cosignet.core.encoding import rfc3339
+from cosignet.core.access import (
+    DEFAULT_SCOPES,
+    INVITE_NOTE_CHARACTERS_MAX,
+    INVITE_USES_MAX,
+    KEY_NAME_CHARACTERS_MAX,
+    ApiKey,
+    Approver,
+    Scope,
+    check_length,
+    parse_username,
+)
+from cosignet.core.encoding import base64url, base64url_decode, rfc3339
 from cosignet.core.errors import FieldInvalid
+from cosignet.server.ledger import enrolled_by
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access, invite
+from cosignet.server.store.credentials import StoredCredential
 
 
 async def _organisation_id(rt: Runtime) -> str:
@@ -18,10 +30,11 @@ async def _organisation_id(rt: Runtime) -> str:
 def create_api_key(options: argparse.Namespace) -> int:
     """Mint an API key."""
     scopes = frozenset(Scope(scope) for scope in options.scope or DEFAULT_SCOPES)
+    name = check_length(options.name, low=1, high=KEY_NAME_CHARACTERS_MAX, field="--name")
 
     async def work(rt: Runtime) -> access.MintedKey:
         return await access.create_api_key(
-            rt, organisation_id=await _organisation_id(rt), name=options.name, scopes=scopes
+            rt, organisation_id=await _organisation_id(rt), name=name, scopes=scopes
         )
 
     minted = with_runtime(work)
@@ -52,8 +65,9 @@ def revoke_api_key(options: argparse.Namespace) -> int:
 
 def create_invite(options: argparse.Namespace) -> int:
     """Invite an approver."""
+    note = check_length(options.note or "", high=INVITE_NOTE_CHARACTERS_MAX, field="--note")
     terms = invite.Terms(
-        note=options.note, max_uses=_uses(options.max_uses), pinned_username=_name(options.username)
+        note=note or None, max_uses=_uses(options.max_uses), pinned_username=_name(options.username)
     )
 
     async def work(rt: Runtime) -> tuple[invite.CodedInvite, str]:
@@ -71,7 +85,7 @@ def list_invites(options: argparse.Namespace) -> int:
     """List invites."""
 
     async def work(rt: Runtime) -> list[invite.CodedInvite]:
-        return await invite.list_(rt, await _organisation_id(rt))
+        return await invite.list_all(rt, await _organisation_id(rt))
 
     print_table(options, [_invite(coded) for coded in with_runtime(work)])
     return 0
@@ -105,6 +119,7 @@ def activate_approver(options: argparse.Namespace) -> int:
         return await access.activate_approver(rt, await _organisation_id(rt), options.username)
 
     print_table(options, [_approver(with_runtime(work))])
+    say(f"See whose passkeys these are: cosignet approver passkeys {options.username}")
     return 0
 
 
@@ -118,13 +133,38 @@ def revoke_approver(options: argparse.Namespace) -> int:
     return 0
 
 
+def list_passkeys(options: argparse.Namespace) -> int:
+    """List an approver's passkeys."""
+
+    async def work(rt: Runtime) -> list[StoredCredential]:
+        return await access.list_passkeys(rt, await _organisation_id(rt), options.username)
+
+    print_table(options, [_passkey(passkey) for passkey in with_runtime(work)])
+    return 0
+
+
+def revoke_passkey(options: argparse.Namespace) -> int:
+    """End one passkey."""
+    try:
+        credential_id = base64url_decode(options.id)
+    except ValueError:
+        raise FieldInvalid("not an id that `passkeys` lists", field="id") from None
+
+    async def work(rt: Runtime) -> None:
+        await access.revoke_passkey(rt, await _organisation_id(rt), credential_id)
+
+    with_runtime(work)
+    say("Revoked. What it signed before stays valid.")
+    return 0
+
+
 def _name(username: str | None) -> str | None:
     return None if username is None else parse_username(username, field="--username")
 
 
 def _uses(count: int) -> int:
-    if count < 1:
-        raise FieldInvalid("--max-uses: at least 1.")
+    if not 1 <= count <= INVITE_USES_MAX:
+        raise FieldInvalid(f"1 to {INVITE_USES_MAX}", field="--max-uses")
     return count
 
 
@@ -157,6 +197,17 @@ def _approver(approver: Approver) -> dict[str, Any]:
         "role": str(approver.role),
         "activatedAt": _time(approver.activated_at),
         "revokedAt": _time(approver.revoked_at),
+    }
+
+
+def _passkey(passkey: StoredCredential) -> dict[str, Any]:
+    return {
+        "id": base64url(passkey.webauthn.id),
+        "createdAt": rfc3339(passkey.created_at),
+        "backedUp": passkey.backed_up,
+        "enrolledBy": enrolled_by(passkey),
+        "flagged": _time(passkey.flagged_at),
+        "revoked": passkey.webauthn.revoked,
     }
 
 

@@ -93,7 +93,9 @@ def _fill_apikey(add: _AddParser) -> None:
 
 def _fill_invite(add: _AddParser) -> None:
     create = _add(add, "create", "access.create_invite", "Invite an approver; prints the link.")
-    create.add_argument("--username", help="the only name it is for; an existing one recovers it")
+    create.add_argument(
+        "--username", help="the only name it is for; an existing one gets another passkey"
+    )
     create.add_argument("--note", help="shown on the registration page")
     create.add_argument("--max-uses", type=int, default=1, help="how many people (%(default)s)")
     _add(add, "list", "access.list_invites", "List the invites with their uses.")
@@ -107,6 +109,10 @@ def _fill_approver(add: _AddParser) -> None:
     activate.add_argument("username")
     revoke = _add(add, "revoke", "access.revoke_approver", "End an approver's say, for ever.")
     revoke.add_argument("username")
+    passkeys = _add(add, "passkeys", "access.list_passkeys", "List an approver's passkeys.")
+    passkeys.add_argument("username")
+    lost = _add(add, "revoke-passkey", "access.revoke_passkey", "End one passkey, for ever.")
+    lost.add_argument("id", help="the id that `passkeys` lists")
 
 
 def _add(add: _AddParser, name: str, run: str, words: str) -> argparse.ArgumentParser:

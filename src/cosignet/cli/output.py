@@ -5,11 +5,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from cosignet.core.characters import is_hidden
+from cosignet.core.errors import SetupError
 from cosignet.server.app import opened
 from cosignet.server.config import read_config
 from cosignet.server.runtime import Runtime
+from cosignet.server.store.connect import sqlite_path
 
 Answer = TypeVar("Answer")
 
@@ -17,8 +20,15 @@ Answer = TypeVar("Answer")
 def with_runtime(work: Callable[[Runtime], Awaitable[Answer]]) -> Answer:
     """Open the configured installation, do one piece of work on it, and close it."""
 
+    config = read_config()
+    if not sqlite_path(config.database_url).exists():
+        raise SetupError(
+            f"There is no store in {config.data_dir}. Set COSIGNET_DATA_DIR to the server's "
+            "folder; a new store is made by `cosignet serve` or `cosignet migrate`."
+        )
+
     async def run() -> Answer:
-        async with opened(read_config()) as runtime:
+        async with opened(config) as runtime:
             return await work(runtime)
 
     return asyncio.run(run())
@@ -53,5 +63,12 @@ def print_table(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None
 
 def _cell(value: object) -> str:
     if isinstance(value, list):
-        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
-    return "-" if value is None else str(value)
+        return ",".join(map(str, cast("list[object]", value)))
+    return "-" if value is None else visible(str(value))
+
+
+def visible(text: str) -> str:
+    """Return a text that somebody else chose, with nothing in it that a terminal would obey."""
+    return "".join(
+        one if one == " " or not is_hidden(ord(one)) else f"\\u{{{ord(one):x}}}" for one in text
+    )

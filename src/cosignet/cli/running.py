@@ -45,7 +45,7 @@ def migrate(options: argparse.Namespace) -> int:
     if options.take_public_url:
         asyncio.run(rebind(config, clock=app.now_ms, random=secrets.token_bytes))
         say(f"The store now belongs to {config.public_url}.")
-    with_runtime(_nothing)
+    asyncio.run(_open(config))
     say("The database is up to date.")
     return 0
 
@@ -57,8 +57,9 @@ def doctor(options: argparse.Namespace) -> int:
     return 1 if any(row["result"] == "wrong" for row in rows) else 0
 
 
-async def _nothing(_: Runtime) -> None:
-    pass
+async def _open(config: Config) -> None:
+    async with app.opened(config):
+        pass
 
 
 async def _announce(rt: Runtime, config: Config) -> None:
@@ -85,7 +86,10 @@ async def _announce(rt: Runtime, config: Config) -> None:
 
 
 def _command(config: Config, arguments: str) -> str:
-    program = shlex.quote(str(Path(sys.argv[0]).absolute()))
+    called = Path(sys.argv[0]).absolute()
+    program = shlex.quote(str(called))
+    if called.name == "__main__.py":
+        program = f"{shlex.quote(sys.executable)} -m cosignet"
     folder = shlex.quote(str(config.data_dir))
     settings = f"COSIGNET_DATA_DIR={folder} COSIGNET_PUBLIC_URL={config.public_url}"
     return f"{settings} {program} {arguments}"

@@ -24,7 +24,20 @@ def parse_username(text: str, *, field: str) -> str:
     name = text.lower() if text.isascii() else ""
     if not USERNAME.fullmatch(name):
         raise FieldInvalid("2 to 39 of a–z, 0–9, dot, underscore and hyphen", field=field)
+    if name.startswith(DEMO_PREFIX):
+        raise FieldInvalid("names that begin with “demo-” are the demo's", field=field)
     return name
+
+
+def check_length(text: str, *, low: int = 0, high: int, field: str) -> str:
+    """Return a text whose length is within bounds.
+
+    Raises:
+        FieldInvalid: it is not.
+    """
+    if not low <= len(text) <= high:
+        raise FieldInvalid(f"{low} to {high} characters", field=field)
+    return text
 
 
 class Role(StrEnum):

@@ -9,10 +9,11 @@ nonce); the payload is bound with all 256.
 import hashlib
 import re
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _json
 from typing import Literal, TypeAlias, cast
 
 from cosignet.core.errors import ContextMalformed, Refusal
-from cosignet.core.jsontext import JsonValue, parse_json, write_json
+from cosignet.core.jsontext import JsonValue, parse_json
 
 Purpose: TypeAlias = Literal["approve", "reject"]
 CeremonyPurpose: TypeAlias = Literal["register", "practice", "login", "unlock", "confirm-change"]
@@ -51,27 +52,16 @@ class Context:
     @property
     def text(self) -> str:
         """The one canonical text of this context; key order is part of the format."""
-        return write_json(
-            {
-                "v": 1,
-                "purpose": self.purpose,
-                "confirmation": self.confirmation,
-                "org": self.org,
-                "action": self.action,
-                "approver": self.approver,
-                "approverId": self.approver_id,
-                "requester": self.requester,
-                "requesterKeyId": self.requester_key_id,
-                "rpId": self.rp_id,
-                "origin": self.origin,
-                "createdAt": self.created_at,
-                "expiresAt": self.expires_at,
-                "quorum": self.quorum,
-                "policy": self.policy,
-                "risk": self.risk,
-                "reveal": self.reveal,
-                "salt": self.salt,
-            }
+        policy = "null" if self.policy is None else _json(self.policy)
+        return (
+            f'{{"v":1,"purpose":"{self.purpose}","confirmation":{_json(self.confirmation)}'
+            f',"org":{_json(self.org)},"action":{_json(self.action)}'
+            f',"approver":{_json(self.approver)},"approverId":{_json(self.approver_id)}'
+            f',"requester":{_json(self.requester)},"requesterKeyId":{_json(self.requester_key_id)}'
+            f',"rpId":{_json(self.rp_id)},"origin":{_json(self.origin)}'
+            f',"createdAt":{_json(self.created_at)},"expiresAt":{_json(self.expires_at)}'
+            f',"quorum":{self.quorum},"policy":{policy},"risk":{_json(self.risk)}'
+            f',"reveal":{"true" if self.reveal else "false"},"salt":{_json(self.salt)}}}'
         )
 
 

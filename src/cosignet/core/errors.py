@@ -66,7 +66,7 @@ class Forbidden(Refusal, code="forbidden"):
 
 
 class NotFound(Refusal, code="not_found"):
-    """Nothing is here under that name. Check the id."""
+    """Nothing is here under that name. Check the address, or the id in it."""
 
 
 class Conflict(Refusal, code="conflict"):
@@ -117,7 +117,7 @@ class FieldInvalid(InvalidInput, code="field_invalid"):
 
 
 class NotSupported(InvalidInput, code="not_supported"):
-    """This server cannot do that yet, and never does less than you ask. Leave the field out."""
+    """This server cannot do that yet, and never does less than you ask. Ask without it."""
 
 
 class ApproverUnknown(InvalidInput, code="approver_unknown"):
@@ -190,7 +190,7 @@ class OpeningMalformed(InvalidInput, code="opening_malformed"):
 
 
 class ScopeMissing(Forbidden, code="scope_missing"):
-    """Your API key lacks the scope for this. Create a key that has it."""
+    """Your API key lacks the scope for this. Ask the operator for a key that has it (--scope)."""
 
 
 class KeyInQuery(Unauthenticated, code="key_in_query"):
@@ -207,6 +207,10 @@ class PageTokenMissing(Forbidden, code="page_token_missing"):
 
 class ApproverNotActivated(Forbidden, code="approver_not_activated"):
     """You are registered but not activated. Ask an owner of your organisation to activate you."""
+
+
+class ApproverRevoked(Forbidden, code="approver_revoked"):
+    """This approver was revoked and decides nothing any more. Ask somebody else."""
 
 
 class NotTheCreator(Forbidden, code="not_the_creator"):
@@ -241,7 +245,7 @@ class UsernameTaken(Conflict, code="username_taken"):
 
 
 class ReinviteForbidden(Forbidden, code="reinvite_forbidden"):
-    """An API key cannot invite an existing name again. Use `cosignet invite create --username NAME`."""
+    """An API key cannot invite an existing name. Use `cosignet invite create --username NAME`."""
 
 
 class CredentialTaken(Conflict, code="credential_taken"):

@@ -35,6 +35,7 @@ NUMBER_LITERAL_MAX = 400
 DEPTH_MAX = 64
 """Nesting of anything that is written canonically; the top object is depth 1."""
 
+_INTEGER_CHARACTERS_MAX = len(str(-NUMBER_MAX))
 _ARRAY_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _ARRAY_INDEX_MAX = 2**32 - 2
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abABcdefCDEF]")
@@ -68,27 +69,13 @@ def parse_json(data: bytes, *, field: str = "") -> JsonValue:
             how, its `field` says where.
     """
     text = _decode(data)
-    refused: list[_Refused] = []
-
-    def refuse(refusal: type[PayloadRefused], detail: str) -> _Refused:
-        refused.append(_Refused(refusal, detail))
-        return refused[-1]
-
     try:
-        value: object = json.loads(
-            text,
-            object_pairs_hook=lambda pairs: _object(pairs, refuse),
-            parse_int=lambda literal: _integer(literal, refuse),
-            parse_float=lambda literal: _decimal(literal, refuse),
-            parse_constant=lambda literal: refuse(PayloadNotANumber, literal),
-        )
+        value = _read(text, _root(field))
     except RecursionError:
         raise PayloadTooDeep from None
     except json.JSONDecodeError as error:
         raise BodyNotJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    if refused:
-        _raise_first(value, _root(field))
-    if _SURROGATE_ESCAPE.search(text):
+    if "\\u" in text and _SURROGATE_ESCAPE.search(text):
         _refuse_lone_surrogates(value, _root(field))
     return cast(JsonValue, value)
 
@@ -99,9 +86,7 @@ def write_json(value: JsonValue, *, field: str = "") -> str:
     Raises:
         PayloadRefused: the value is not JSON, too deep, or a number or text has no exact form.
     """
-    parts: list[str] = []
-    _write(value, parts.append, _root(field), 1)
-    text = "".join(parts)
+    text = _write(value, _root(field), 1)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -111,7 +96,7 @@ def write_json(value: JsonValue, *, field: str = "") -> str:
 
 def es_order(keys: list[str]) -> list[str]:
     """Return keys in ECMAScript's property order: array indices ascending, then as inserted."""
-    indices = [key for key in keys if _is_array_index(key)]
+    indices = [key for key in keys if key.isdigit() and _is_array_index(key)]
     if not indices:
         return keys
     return sorted(indices, key=int) + [key for key in keys if not _is_array_index(key)]
@@ -129,21 +114,47 @@ def _decode(data: bytes) -> str:
 _Refuse: TypeAlias = Callable[[type[PayloadRefused], str], _Refused]
 
 
+def _refuse_at_once(refusal: type[PayloadRefused], detail: str) -> _Refused:
+    raise refusal(detail)
+
+
+def _read(text: str, root: _Path) -> object:
+    try:
+        return _READER.decode(text)
+    except PayloadRefused:
+        # Once more, to its end, and with what is refused left in its place: that says where.
+        value: object = _reader(_Refused).decode(text)
+        _raise_first(value, root)
+        raise
+
+
+def _reader(refuse: _Refuse) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=lambda pairs: _object(pairs, refuse),
+        parse_int=lambda literal: _integer(literal, refuse),
+        parse_float=lambda literal: _decimal(literal, refuse),
+        parse_constant=lambda literal: refuse(PayloadNotANumber, literal),
+    )
+
+
+_READER = _reader(_refuse_at_once)
+
+
 def _object(pairs: list[tuple[str, object]], refuse: _Refuse) -> object:
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                members[key] = refuse(PayloadDuplicateKey, _excerpt(key))
+                members[key] = refuse(PayloadDuplicateKey, excerpt(key))
             seen.add(key)
     return members
 
 
 def _integer(literal: str, refuse: _Refuse) -> object:
     # A literal of more digits than 2^53 has is refused before int() is asked to read it.
-    if len(literal) > len(str(-NUMBER_MAX)) or abs(number := int(literal)) > NUMBER_MAX:
-        return refuse(PayloadNumberTooLarge, _excerpt(literal))
+    if len(literal) > _INTEGER_CHARACTERS_MAX or abs(number := int(literal)) > NUMBER_MAX:
+        return refuse(PayloadNumberTooLarge, excerpt(literal))
     return number
 
 
@@ -152,17 +163,18 @@ def _decimal(literal: str, refuse: _Refuse) -> object:
     if len(literal) > NUMBER_LITERAL_MAX or (
         exponent and (len(exponent[1]) > 3 or int(exponent[1] or 0) > NUMBER_LITERAL_MAX)
     ):
-        return refuse(PayloadNumberTooLong, _excerpt(literal))
+        return refuse(PayloadNumberTooLong, excerpt(literal))
     exact = Decimal(literal)
     if not -NUMBER_MAX <= exact <= NUMBER_MAX:
-        return refuse(PayloadNumberTooLarge, _excerpt(literal))
+        return refuse(PayloadNumberTooLarge, excerpt(literal))
     number = float(literal)
     if Decimal(repr(number)) != exact:
-        return refuse(PayloadNumberInexact, _excerpt(literal))
+        return refuse(PayloadNumberInexact, excerpt(literal))
     return int(number) if number.is_integer() else number
 
 
-def _excerpt(text: str) -> str:
+def excerpt(text: str) -> str:
+    """Return the beginning of a text that somebody sent, fit to be said back."""
     short = text if len(text) <= _EXCERPT_MAX else text[:_EXCERPT_MAX] + "…"
     return short.encode("utf-8", "replace").decode()
 
@@ -176,7 +188,7 @@ def _spell(path: _Path) -> str | None:
     steps: list[str] = []
     while path is not None:
         path, step = path
-        steps.append(f"[{step}]" if isinstance(step, int) else _spell_key(_excerpt(step)))
+        steps.append(f"[{step}]" if isinstance(step, int) else _spell_key(excerpt(step)))
     return "".join(reversed(steps)).removeprefix(".") or None
 
 
@@ -215,44 +227,36 @@ def _is_array_index(key: str) -> bool:
     return _ARRAY_INDEX.fullmatch(key) is not None and int(key) <= _ARRAY_INDEX_MAX
 
 
-def _write(value: object, put: Callable[[str], None], path: _Path, depth: int) -> None:
+def _write(value: object, path: _Path, depth: int) -> str:
     if isinstance(value, str):
-        put(encode_basestring(value))
-    elif value is None or isinstance(value, bool):
-        put({None: "null", True: "true", False: "false"}[value])
-    elif isinstance(value, int | float):
-        put(_number(value, path))
-    elif depth > DEPTH_MAX:
+        return encode_basestring(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return _number(value, path)
+    if depth > DEPTH_MAX:
         raise PayloadTooDeep(field=_spell(path))
-    elif isinstance(value, dict):
-        _write_object(cast("dict[object, object]", value), put, path, depth)
-    elif isinstance(value, list):
-        _write_array(cast("list[object]", value), put, path, depth)
-    else:
-        raise PayloadRefused(f"{type(value).__name__} is not a JSON value", field=_spell(path))
+    if isinstance(value, dict):
+        return _write_object(cast("dict[object, object]", value), path, depth)
+    if isinstance(value, list):
+        return _write_array(cast("list[object]", value), path, depth)
+    raise PayloadRefused(f"{type(value).__name__} is not a JSON value", field=_spell(path))
 
 
-def _write_object(
-    members: dict[object, object], put: Callable[[str], None], path: _Path, depth: int
-) -> None:
+def _write_object(members: dict[object, object], path: _Path, depth: int) -> str:
     keys = [key for key in members if isinstance(key, str)]
     if len(keys) != len(members):
         raise PayloadRefused("every key of an object is a text", field=_spell(path))
-    before = "{"
-    for key in es_order(keys):
-        put(before + encode_basestring(key) + ":")
-        _write(members[key], put, (path, key), depth + 1)
-        before = ","
-    put("}" if keys else "{}")
+    written = [
+        f"{encode_basestring(key)}:{_write(members[key], (path, key), depth + 1)}"
+        for key in es_order(keys)
+    ]
+    return "{" + ",".join(written) + "}"
 
 
-def _write_array(items: list[object], put: Callable[[str], None], path: _Path, depth: int) -> None:
-    before = "["
-    for position, item in enumerate(items):
-        put(before)
-        _write(item, put, (path, position), depth + 1)
-        before = ","
-    put("]" if items else "[]")
+def _write_array(items: list[object], path: _Path, depth: int) -> str:
+    written = [_write(item, (path, position), depth + 1) for position, item in enumerate(items)]
+    return "[" + ",".join(written) + "]"
 
 
 def _number(number: int | float, path: _Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from cosignet.core.encoding import base64url, rfc3339
-from cosignet.core.jsontext import JsonValue, write_json
+from cosignet.core.jsontext import write_json
 
 ENTRY_BYTES_MAX = 8 * 1024
 MONITOR_TAG_BYTES = 16
@@ -51,24 +51,16 @@ def decision_opening(
 
     `decided_at` is unix milliseconds, `salt` 32 random bytes.
     """
-    signed: list[JsonValue] = [
-        {
-            "contextHash": signature.context_hash.hex(),
-            "credentialKeyHash": signature.credential_key_hash.hex(),
-            "assertionHash": signature.assertion_hash.hex(),
-        }
+    signed = ",".join(
+        f'{{"contextHash":"{signature.context_hash.hex()}"'
+        f',"credentialKeyHash":"{signature.credential_key_hash.hex()}"'
+        f',"assertionHash":"{signature.assertion_hash.hex()}"}}'
         for signature in signatures
-    ]
-    return write_json(
-        {
-            "v": 1,
-            "kind": kind,
-            "salt": base64url(salt),
-            "evidence": evidence_id,
-            "payloadHash": payload_hash.hex(),
-            "decidedAt": rfc3339(decided_at),
-            "signatures": signed,
-        }
+    )
+    return (
+        f'{{"v":1,"kind":"{kind}","salt":"{base64url(salt)}","evidence":{write_json(evidence_id)}'
+        f',"payloadHash":"{payload_hash.hex()}","decidedAt":"{rfc3339(decided_at)}"'
+        f',"signatures":[{signed}]}}'
     )
 
 
@@ -115,6 +107,4 @@ def entry(*, opening: str, at: int, monitor_key: bytes) -> bytes:
     commitment = hashlib.sha256(opening.encode()).digest()
     tag = hmac.digest(monitor_key, commitment, "sha256")[:MONITOR_TAG_BYTES]
     minute = at // _MINUTE_MS * (_MINUTE_MS // 1000)
-    return write_json(
-        {"v": 1, "t": minute, "c": base64url(commitment), "o": base64url(tag)}
-    ).encode()
+    return f'{{"v":1,"t":{minute},"c":"{base64url(commitment)}","o":"{base64url(tag)}"}}'.encode()

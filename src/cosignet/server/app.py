@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,6 +13,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
@@ -93,6 +95,7 @@ async def serve(
     """
     # Held until the process ends.
     lock_for_serving(config.database_url)
+    await _require_port(host, port)
     async with opened(config) as runtime:
         server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
         background = asyncio.create_task(sweep(runtime))
@@ -102,6 +105,19 @@ async def serve(
             background.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await background
+
+
+async def _require_port(host: str, port: int) -> None:
+    """See that the port is free before a store is made that belongs to its URL."""
+    try:
+        probe = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        raise SetupError(
+            f"{host}:{port} cannot be listened on: {os.strerror(error.errno or 0)}. "
+            "Stop what uses it, or choose another one: COSIGNET_PUBLIC_URL=http://localhost:8080."
+        ) from None
+    probe.close()
+    await probe.wait_closed()
 
 
 def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:

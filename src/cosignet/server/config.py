@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ SETTINGS = {
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
 CLIENT_SETTINGS = frozenset({"COSIGNET_API_KEY", "COSIGNET_BASE_URL", "COSIGNET_USER"})
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")
 
 
@@ -87,7 +90,9 @@ def parse_public_url(url: str) -> tuple[str, str]:
         raise SetupError(
             f"COSIGNET_PUBLIC_URL is {url!r}; use https://host or http://localhost:8000."
         )
-    if _is_address(host):
+    if not _HOST.fullmatch(host) and not _is_address(host):
+        raise SetupError(f"COSIGNET_PUBLIC_URL names {host!r}, which is not a host name.")
+    if _is_address(host) or host.rpartition(".")[2][0].isdigit():
         raise SetupError(
             f"COSIGNET_PUBLIC_URL names the address {host}; passkeys need a host name. "
             "Use localhost instead of 127.0.0.1."
@@ -98,6 +103,8 @@ def parse_public_url(url: str) -> tuple[str, str]:
         port = parts.port
     except ValueError:
         raise SetupError("COSIGNET_PUBLIC_URL has a port that is no number.") from None
+    if port == 0:
+        raise SetupError("COSIGNET_PUBLIC_URL has the port 0.")
     standard = {"http": 80, "https": 443}[parts.scheme]
     suffix = "" if port in (None, standard) else f":{port}"
     return f"{parts.scheme}://{host}{suffix}", host

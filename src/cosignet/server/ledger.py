@@ -6,16 +6,20 @@ deliveries it owes, in the same transaction, so that neither is ever missing or 
 
 import hashlib
 
+from cosignet.core.challenge import CeremonyPurpose, ceremony_challenge
 from cosignet.core.confirmation import Confirmation, Status
-from cosignet.core.errors import AlreadyDecided, NotFound, Unavailable
+from cosignet.core.errors import AlreadyDecided, CeremonyGone, NotFound, Unavailable
 from cosignet.core.leaf import DecisionKind, SignedBy, credential_opening, decision_opening, entry
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import confirmations, deliveries, leaves, organisations
+from cosignet.server.store import ceremonies, confirmations, deliveries, leaves, organisations
+from cosignet.server.store.ceremonies import Ceremony
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Reader, Transaction
 from cosignet.server.store.organisations import Organisation
 
 SALT_BYTES = 32
+CEREMONY_MS = 300_000
+"""How long a passkey prompt of registration or practice stays open."""
 MONITOR_KEY_PURPOSE = "monitor-key"
 
 
@@ -86,7 +90,7 @@ async def record_decision(
     at: int,
 ) -> None:
     """Write the pending log leaf of a signed decision (`at` in unix ms)."""
-    organisation = await organisation_of(tx, confirmation.organisation_id)
+    organisation = await organisation_of(rt.database.reader, confirmation.organisation_id)
     opening = decision_opening(
         kind=kind,
         salt=rt.random(SALT_BYTES),
@@ -166,3 +170,33 @@ async def _record(
     )
     if not await leaves.insert(tx, leaf):
         raise Unavailable(f"a {kind} leaf of {subject} exists already")
+
+
+async def open_ceremony(
+    rt: Runtime,
+    purpose: CeremonyPurpose,
+    subject: str,
+    organisation_id: str,
+    user_handle: bytes | None,
+) -> bytes:
+    """Open a passkey prompt other than an approval's and return its challenge."""
+    challenge = ceremony_challenge(purpose, rt.random(32))
+    ceremony = Ceremony(
+        purpose, subject, organisation_id, challenge, user_handle, rt.clock() + CEREMONY_MS
+    )
+    async with rt.database.transaction() as tx:
+        await ceremonies.open_(tx, ceremony)
+    return challenge
+
+
+async def take_ceremony(rt: Runtime, purpose: CeremonyPurpose, subject: str) -> Ceremony:
+    """Use an open prompt up, durably, before a byte of its answer is looked at.
+
+    Raises:
+        CeremonyGone: there is none, or it is too late.
+    """
+    async with rt.database.transaction() as tx:
+        ceremony = await ceremonies.take(tx, purpose, subject)
+    if ceremony is None:
+        raise CeremonyGone
+    return ceremony

@@ -5,7 +5,7 @@ import logging
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import enroll, watch
+from cosignet.server.services import practice, watch
 
 SWEEP_SECONDS = 1.0
 log = logging.getLogger("cosignet")
@@ -19,7 +19,7 @@ async def sweep(rt: Runtime) -> None:
     while True:
         try:
             await watch.expire_due(rt)
-            await enroll.log_unproven(rt)
+            await practice.log_unproven(rt)
         except Refusal as refusal:
             log.warning("background work waits: %s", refusal)
         except Exception:

@@ -9,7 +9,7 @@ from cosignet.core.access import (
     Role,
     Scope,
 )
-from cosignet.core.errors import NotFound, Unauthenticated
+from cosignet.core.errors import ApproverRevoked, NotFound, Unauthenticated
 from cosignet.server.ledger import organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import (
@@ -18,7 +18,8 @@ from cosignet.server.secret import (
     digest,
     mint_api_key,
 )
-from cosignet.server.store import api_keys, approvers, organisations
+from cosignet.server.store import api_keys, approvers, credentials, organisations
+from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.organisations import Organisation
 
 DEFAULT_ORGANISATION = "default"
@@ -117,8 +118,11 @@ async def activate_approver(rt: Runtime, organisation_id: str, username: str) ->
 
     Raises:
         NotFound: the organisation has no such approver.
+        ApproverRevoked: that name was revoked, for ever.
     """
     found = await _approver(rt, organisation_id, username)
+    if found.revoked_at is not None:
+        raise ApproverRevoked
     async with rt.database.transaction() as tx:
         await approvers.activate(tx, found.id)
     return await _approver(rt, organisation_id, username)
@@ -134,6 +138,29 @@ async def revoke_approver(rt: Runtime, organisation_id: str, username: str) -> A
     async with rt.database.transaction() as tx:
         await approvers.revoke(tx, found.id)
     return await _approver(rt, organisation_id, username)
+
+
+async def list_passkeys(rt: Runtime, organisation_id: str, username: str) -> list[StoredCredential]:
+    """Return an approver's passkeys, oldest first, revoked ones included.
+
+    Raises:
+        NotFound: the organisation has no such approver.
+    """
+    found = await _approver(rt, organisation_id, username)
+    return await credentials.of_approver(rt.database.reader, found.id)
+
+
+async def revoke_passkey(rt: Runtime, organisation_id: str, credential_id: bytes) -> None:
+    """End one passkey, at once and for ever; its approver's others go on.
+
+    Raises:
+        NotFound: the organisation has no such passkey.
+    """
+    async with rt.database.transaction() as tx:
+        found = await credentials.by_credential_id(tx, credential_id)
+        if found is None or found.organisation_id != organisation_id:
+            raise NotFound
+        await credentials.revoke(tx, found.row_id)
 
 
 async def _approver(rt: Runtime, organisation_id: str, username: str) -> Approver:

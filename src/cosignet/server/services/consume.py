@@ -51,7 +51,7 @@ async def record_outcome(
     result: OutcomeResult,
     note: str | None,
 ) -> Confirmation:
-    """Record what became of the action, once.
+    """Record what became of the action, once; saying the same again changes nothing.
 
     Raises:
         NotTheCreator, NotConsumed, OutcomeRecorded.
@@ -61,7 +61,8 @@ async def record_outcome(
     if confirmation.consumed_at is None:
         raise NotConsumed
     async with rt.database.transaction() as tx:
-        first = await confirmations.record_outcome(tx, confirmation.id, result=result, note=note)
-    if not first:
+        await confirmations.record_outcome(tx, confirmation.id, result=result, note=note)
+    found = await current(rt, confirmation.id)
+    if found.outcome is None or (found.outcome.result, found.outcome.note) != (result, note):
         raise OutcomeRecorded
-    return await current(rt, confirmation.id)
+    return found

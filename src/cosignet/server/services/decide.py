@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cosignet.core.challenge import Purpose, challenge, context_hash
-from cosignet.core.confirmation import Confirmation, RejectReason, Status
-from cosignet.core.errors import ApproverNotActivated
+from cosignet.core.confirmation import Confirmation, Rejection, RejectReason, Signature, Status
+from cosignet.core.errors import ApproverNotActivated, ApproverRevoked, Refusal
 from cosignet.core.jsontext import JsonValue, write_json
 from cosignet.core.leaf import SignedBy, assertion_hash
 from cosignet.server.ledger import (
@@ -42,6 +42,19 @@ class _Signed:
     credential: StoredCredential
     assertion: VerifiedAssertion
     signature: NewSignature
+
+    def as_stored(self, at: int) -> Signature:
+        """Return it as it will be read; `at` is when it was recorded, in unix ms."""
+        return Signature(
+            approver_id=self.credential.webauthn.approver_id,
+            credential_id=self.credential.webauthn.id,
+            algorithm=self.credential.webauthn.algorithm,
+            public_key_spki=self.credential.public_key_spki,
+            context_hash=self.signature.context_hash,
+            raw_assertion=self.signature.raw_assertion,
+            assertion_hash=self.signature.assertion_hash,
+            signed_at=at,
+        )
 
     @property
     def by(self) -> SignedBy:
@@ -81,13 +94,21 @@ async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> C
     await _require_activated(rt, confirmation)
     signed = await _verify(rt, confirmation, "approve", credential)
     evidence_id = rt.new_id()
-    async with _flagging(rt, signed.credential), rt.database.transaction() as tx:
+    async with _flagging(rt, confirmation, signed.credential), rt.database.transaction() as tx:
         at = await confirmations.approve(tx, confirmation.id, evidence_id=evidence_id)
         if at is not None:
             await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
             await owe_deliveries(rt, tx, confirmation, Status.APPROVED, at=at)
     # Durable here: decision, signature, leaf and deliveries together, or none of them.
-    return await _outcome(rt, confirmation, won=at is not None)
+    if at is None:
+        raise await _lost(rt, confirmation)
+    return replace(
+        confirmation,
+        status=Status.APPROVED,
+        decided_at=at,
+        evidence_id=evidence_id,
+        signature=signed.as_stored(at),
+    )
 
 
 async def reject(
@@ -112,7 +133,7 @@ async def reject(
         signed = await _verify(rt, confirmation, "reject", credential)
     evidence_id = None if signed is None else rt.new_id()
     passkey = None if signed is None else signed.credential
-    async with _flagging(rt, passkey), rt.database.transaction() as tx:
+    async with _flagging(rt, confirmation, passkey), rt.database.transaction() as tx:
         at = await confirmations.reject(
             tx,
             confirmation.id,
@@ -124,7 +145,15 @@ async def reject(
             if signed is not None and evidence_id is not None:
                 await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
             await owe_deliveries(rt, tx, confirmation, Status.REJECTED, at=at)
-    return await _outcome(rt, confirmation, won=at is not None)
+    if at is None:
+        raise await _lost(rt, confirmation)
+    return replace(
+        confirmation,
+        status=Status.REJECTED,
+        decided_at=at,
+        evidence_id=evidence_id,
+        rejection=Rejection(signed=signed is not None, reason=reason),
+    )
 
 
 def _context(confirmation: Confirmation, purpose: Purpose) -> str:
@@ -141,7 +170,9 @@ def _challenge(confirmation: Confirmation, purpose: Purpose) -> bytes:
 
 async def _require_activated(rt: Runtime, confirmation: Confirmation) -> None:
     approver = await approvers.get(rt.database.reader, confirmation.approver_id)
-    if approver is None or not approver.may_decide:
+    if approver is None or approver.revoked_at is not None:
+        raise ApproverRevoked
+    if not approver.may_decide:
         raise ApproverNotActivated
 
 
@@ -152,31 +183,38 @@ async def _verify(
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:
         raise CredentialUnknown
-    async with _flagging(rt, stored):
-        try:
-            verified = verify_assertion(
-                parsed,
-                expected_challenge=_challenge(confirmation, purpose),
-                relying_party=rt.relying_party,
-                credential=stored.webauthn,
-                expected_approver_id=confirmation.approver_id,
-            )
-        except SignCountBack:
-            # Posted twice, the same answer may have won, and counted, since the status was read.
-            await pending(rt, confirmation.id)
-            raise
+    async with _flagging(rt, confirmation, stored):
+        verified = verify_assertion(
+            parsed,
+            expected_challenge=_challenge(confirmation, purpose),
+            relying_party=rt.relying_party,
+            credential=stored.webauthn,
+            expected_approver_id=confirmation.approver_id,
+        )
     return _Signed(stored, verified, _signature(confirmation, purpose, stored, verified, value))
 
 
 @asynccontextmanager
-async def _flagging(rt: Runtime, credential: StoredCredential | None) -> AsyncGenerator[None]:
-    """Remember a passkey whose counter goes back in this block: it may be a copy."""
+async def _flagging(
+    rt: Runtime, confirmation: Confirmation, credential: StoredCredential | None
+) -> AsyncGenerator[None]:
+    """Remember a passkey whose counter goes back in this block: it may be a copy.
+
+    Raises:
+        AlreadyDecided: no copy; the same answer, posted twice, has met its own count.
+    """
     try:
         yield
     except SignCountBack:
-        if credential is not None:
-            async with rt.database.transaction() as tx:
+        if credential is None:
+            raise
+        async with rt.database.transaction() as tx:
+            found = await confirmations.get(tx, confirmation.id)
+            decided = found is not None and found.decided
+            if not decided:
                 await credentials.flag(tx, credential.row_id)
+        if found is not None and decided:
+            raise already_decided(found) from None
         raise
 
 
@@ -224,18 +262,16 @@ async def _record(
     await record_decision(
         rt, tx, confirmation, kind=kind, evidence_id=evidence_id, signed_by=signed.by, at=at
     )
-    if await credentials.record_logged(tx, signed.credential.row_id):
+    is_logged = signed.credential.logged_at is not None
+    if not is_logged and await credentials.record_logged(tx, signed.credential.row_id):
         # No practice approval went before: the credential enters the log with its first decision.
         await record_credential(
             rt, tx, signed.credential, username=confirmation.approver, proof=None
         )
 
 
-async def _outcome(rt: Runtime, confirmation: Confirmation, *, won: bool) -> Confirmation:
+async def _lost(rt: Runtime, confirmation: Confirmation) -> Refusal:
+    """Return why a decision was not recorded."""
     found = await current(rt, confirmation.id)
-    if won:
-        return found
-    if found.decided:
-        raise already_decided(found)
     # Still pending: the approver was revoked between the check and the decision.
-    raise ApproverNotActivated
+    return already_decided(found) if found.decided else ApproverNotActivated()

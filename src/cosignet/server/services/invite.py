@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from cosignet.core.access import ApiKey, Enroller, Invite, Role
-from cosignet.core.errors import NotFound, ReinviteForbidden
+from cosignet.core.errors import ApproverRevoked, NotFound, ReinviteForbidden
 from cosignet.server.ledger import organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SECRET_BYTES, digest, mint_code
@@ -12,6 +12,7 @@ from cosignet.server.store.organisations import Organisation
 
 CODE_PURPOSE = "invite-code"
 TTL_MS = 7 * 86_400_000
+TTL_MS_MAX = 366 * 86_400_000
 OWNER_LINK_TTL_MS = 3_600_000
 
 
@@ -65,7 +66,17 @@ async def by_key(rt: Runtime, key: ApiKey, terms: Terms) -> CodedInvite:
 
 
 async def by_operator(rt: Runtime, organisation: Organisation, terms: Terms) -> CodedInvite:
-    """Invite an approver from the command line; may be pinned to a name that exists."""
+    """Invite an approver from the command line; may be pinned to a name that exists.
+
+    Raises:
+        ApproverRevoked: that name was revoked, for ever.
+    """
+    if terms.pinned_username is not None:
+        existing = await approvers.by_username(
+            rt.database.reader, organisation.id, terms.pinned_username
+        )
+        if existing is not None and existing.revoked_at is not None:
+            raise ApproverRevoked
     return await _invite(
         rt, organisation, terms, enroller=Enroller.OPERATOR, enroller_id=None, trusted=True
     )
@@ -90,13 +101,27 @@ async def for_owner(rt: Runtime, organisation: Organisation) -> CodedInvite | No
     return CodedInvite(invite, code)
 
 
-async def list_(rt: Runtime, organisation_id: str) -> list[CodedInvite]:
-    """Return an organisation's invites with their codes, newest first."""
+async def list_by_keys(rt: Runtime, organisation_id: str) -> list[CodedInvite]:
+    """Return the invites that API keys made, with their codes.
+
+    An operator's are worth more: whoever could read their codes could become an approver.
+    """
+    return await _list(rt, organisation_id, frozenset({Enroller.API_KEY}))
+
+
+async def list_all(rt: Runtime, organisation_id: str) -> list[CodedInvite]:
+    """Return all invites with their codes, for the operator."""
+    return await _list(rt, organisation_id, frozenset(Enroller))
+
+
+async def _list(
+    rt: Runtime, organisation_id: str, enrollers: frozenset[Enroller]
+) -> list[CodedInvite]:
     return [
         CodedInvite(
             listed.invite, rt.sealer.unseal(listed.code_sealed, purpose=CODE_PURPOSE).decode()
         )
-        for listed in await invites.listed(rt.database.reader, organisation_id)
+        for listed in await invites.listed(rt.database.reader, organisation_id, enrollers=enrollers)
     ]
 
 
@@ -150,7 +175,8 @@ def _new_invite(
         role=role,
         note=terms.note,
         pinned_username=terms.pinned_username,
-        max_uses=terms.max_uses,
+        # A name is one person's.
+        max_uses=1 if terms.pinned_username is not None else terms.max_uses,
         uses=0,
         enroller=enroller,
         enroller_id=enroller_id,

@@ -28,10 +28,9 @@ async def insert(tx: Transaction, key: ApiKey, *, key_hash: bytes) -> None:
 
 async def by_hash(reader: Reader, key_hash: bytes) -> ApiKey | None:
     """Return a key that is not revoked."""
-    row = await reader.fetch_one(
-        _SELECT + "WHERE k.key_hash = $1 AND k.revoked_at IS NULL", key_hash
+    return await reader.find(
+        _api_key, _SELECT + "WHERE k.key_hash = $1 AND k.revoked_at IS NULL", key_hash
     )
-    return None if row is None else _api_key(row)
 
 
 async def all_of(reader: Reader, organisation_id: str) -> list[ApiKey]:

@@ -23,18 +23,17 @@ async def insert(tx: Transaction, approver: Approver) -> bool:
 
 async def get(reader: Reader, approver_id: str) -> Approver | None:
     """Return an approver by id."""
-    row = await reader.fetch_one("SELECT * FROM approvers WHERE id = $1", approver_id)
-    return None if row is None else _approver(row)
+    return await reader.find(_approver, "SELECT * FROM approvers WHERE id = $1", approver_id)
 
 
 async def by_username(reader: Reader, organisation_id: str, username: str) -> Approver | None:
     """Return an organisation's approver by username, revoked ones included."""
-    row = await reader.fetch_one(
+    return await reader.find(
+        _approver,
         "SELECT * FROM approvers WHERE organisation_id = $1 AND username = $2",
         organisation_id,
         username,
     )
-    return None if row is None else _approver(row)
 
 
 async def all_of(reader: Reader, organisation_id: str) -> list[Approver]:

@@ -38,6 +38,7 @@ LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
     AND c.status = 'approved'
 LEFT JOIN credentials k ON k.id = s.credential_id
 """
+_BY_ID = _SELECT + "WHERE c.id = $1"
 _APPROVER_ID, _STATUS, _REJECTION, _OUTCOME, _SIGNATURE = 4, 12, 20, 22, 25
 """Where in a row two of the fields stand, and where the parts begin."""
 
@@ -74,8 +75,7 @@ async def insert(tx: Transaction, confirmation: Confirmation) -> None:
 
 async def get(reader: Reader, confirmation_id: str) -> Confirmation | None:
     """Return a confirmation by id, whatever its organisation; doors compare that."""
-    row = await reader.fetch_one(_SELECT + "WHERE c.id = $1", confirmation_id)
-    return None if row is None else _confirmation(row)
+    return await reader.find(_confirmation, _BY_ID, confirmation_id)
 
 
 async def page(

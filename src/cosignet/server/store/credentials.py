@@ -26,6 +26,8 @@ class StoredCredential:
     enroller_id: str | None
     created_at: int
     logged_at: int | None
+    flagged_at: int | None
+    """When its sign counter went back: perhaps there is a copy."""
     webauthn: Credential
 
 
@@ -58,8 +60,7 @@ async def insert(tx: Transaction, credential: StoredCredential) -> bool:
 
 async def by_credential_id(reader: Reader, credential_id: bytes) -> StoredCredential | None:
     """Return a credential by WebAuthn's id, revoked ones included."""
-    row = await reader.fetch_one(_SELECT + "WHERE k.credential_id = $1", credential_id)
-    return None if row is None else _stored(row)
+    return await reader.find(_stored, _SELECT + "WHERE k.credential_id = $1", credential_id)
 
 
 async def of_approver(reader: Reader, approver_id: str) -> list[StoredCredential]:
@@ -109,6 +110,16 @@ async def flag(tx: Transaction, row_id: str) -> None:
     )
 
 
+async def revoke_unless_activated(tx: Transaction, approver_id: str) -> int:
+    """End the passkeys of an approver whom nobody has activated; return how many."""
+    return await tx.execute(
+        "UPDATE credentials SET revoked_at = clock_ms() WHERE approver_id = $1"
+        " AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM approvers a"
+        "  WHERE a.id = $1 AND a.activated_at IS NULL)",
+        approver_id,
+    )
+
+
 async def revoke(tx: Transaction, row_id: str) -> bool:
     """End a credential; whether that changed anything."""
     changed = await tx.execute(
@@ -130,6 +141,7 @@ def _stored(row: Row) -> StoredCredential:
         enroller_id=row["enroller_id"],
         created_at=row["created_at"],
         logged_at=row["logged_at"],
+        flagged_at=row["flagged_at"],
         webauthn=Credential(
             id=row["credential_id"],
             approver_id=row["approver_id"],

@@ -6,9 +6,10 @@ clock in unix milliseconds, read when the statement runs.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 SqlValue: TypeAlias = "str | int | bytes | bool | None"
+Found = TypeVar("Found")
 Listener: TypeAlias = Callable[[str], None]
 """Is told the key of what changed, after the change is durable."""
 
@@ -30,6 +31,13 @@ class Reader(Protocol):
 
     async def fetch_one(self, sql: str, *values: SqlValue) -> Row | None:
         """Return the first row, if any."""
+        ...
+
+    async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
+        """Return what `make` makes of the first row, if any; the statement tells no time.
+
+        As long as nothing was committed, by anybody, an engine may return the same value again.
+        """
         ...
 
 

@@ -6,8 +6,12 @@ from cosignet.core.access import Enroller, Invite, Role
 from cosignet.server.store.db import Reader, Row, Transaction
 
 _SELECT = """
-SELECT i.*, o.name AS organisation_name
-FROM invites i JOIN organisations o ON o.id = i.organisation_id
+SELECT i.id, i.organisation_id, i.code_sealed, i.role, i.note, i.pinned_username, i.max_uses,
+       i.uses, i.enroller, i.enroller_id, i.trusted, i.created_at, i.expires_at,
+       COALESCE(i.revoked_at, k.revoked_at) AS revoked_at, o.name AS organisation_name
+FROM invites i
+JOIN organisations o ON o.id = i.organisation_id
+LEFT JOIN api_keys k ON k.id = i.enroller_id -- an invite ends with the key that made it
 """
 
 
@@ -49,21 +53,26 @@ async def by_code(reader: Reader, code_hash: bytes) -> Invite | None:
     return None if row is None else _invite(row)
 
 
-async def listed(reader: Reader, organisation_id: str) -> list[ListedInvite]:
-    """Return an organisation's invites, newest first."""
+async def listed(
+    reader: Reader, organisation_id: str, *, enrollers: frozenset[Enroller]
+) -> list[ListedInvite]:
+    """Return the invites that these made for an organisation, newest first."""
     rows = await reader.fetch(
         _SELECT + "WHERE i.organisation_id = $1 AND i.code_sealed IS NOT NULL"
         " ORDER BY i.created_at DESC, i.id",
         organisation_id,
     )
-    return [ListedInvite(invite=_invite(row), code_sealed=row["code_sealed"]) for row in rows]
+    found = [ListedInvite(invite=_invite(row), code_sealed=row["code_sealed"]) for row in rows]
+    return [listed for listed in found if listed.invite.enroller in enrollers]
 
 
 async def use(tx: Transaction, invite_id: str) -> bool:
     """Take one use of an invite; whether there was one left, in time."""
     changed = await tx.execute(
         "UPDATE invites SET uses = uses + 1 WHERE id = $1 AND uses < max_uses"
-        " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_ms())",
+        " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_ms())"
+        " AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = invites.enroller_id"
+        "  AND k.revoked_at IS NOT NULL)",
         invite_id,
     )
     return changed == 1

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from cosignet.server.store.db import Reader, Transaction
+from cosignet.server.store.db import Reader, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,10 @@ async def _one(reader: Reader, column: str, value: str) -> Organisation | None:
         "id": "SELECT * FROM organisations WHERE id = $1",
         "slug": "SELECT * FROM organisations WHERE slug = $1",
     }[column]
-    row = await reader.fetch_one(sql, value)
-    if row is None:
-        return None
+    return await reader.find(_organisation, sql, value)
+
+
+def _organisation(row: Row) -> Organisation:
     return Organisation(
         id=row["id"],
         slug=row["slug"],

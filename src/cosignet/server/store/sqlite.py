@@ -21,8 +21,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server.store.db import Listener, Row, SqlValue
+from cosignet.server.store.db import Found, Listener, Row, SqlValue
 from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
+from cosignet.server.store.sqlite_reader import SqliteReader
 
 BUSY_ATTEMPTS = 1_000
 BUSY_PAUSE_SECONDS = 0.005
@@ -40,27 +41,6 @@ class _Group:
         self.broken = False
         # Somebody may leave before the commit fails; that is no unretrieved error.
         self.durable.add_done_callback(lambda future: future.exception())
-
-
-class SqliteReader:
-    """Reads what is committed; each statement sees the newest durable state."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
-        """Return all rows."""
-        try:
-            return self._connection.run(sql, values).fetchall()
-        except sqlite3.Error as error:
-            if statement_is_wrong(error):
-                raise
-            raise Unavailable("the database cannot be read") from error
-
-    async def fetch_one(self, sql: str, *values: SqlValue) -> Row | None:
-        """Return the first row, if any."""
-        rows = await self.fetch(sql, *values)
-        return rows[0] if rows else None
 
 
 class SqliteTransaction:
@@ -83,6 +63,11 @@ class SqliteTransaction:
         """Return the first row, if any."""
         rows = await self.fetch(sql, *values)
         return rows[0] if rows else None
+
+    async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
+        """Return what `make` makes of the first row, if any."""
+        row = await self.fetch_one(sql, *values)
+        return None if row is None else make(row)
 
     def notify(self, topic: str, key: str) -> None:
         """Wake the listeners of a topic, once this transaction is durable."""
@@ -124,6 +109,10 @@ class SqliteDatabase:
         self._path = path
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._open = asyncio.Event()
+        """Cleared while a commit runs. Whoever waits for its end goes on together then, all in one
+        turn of the event loop; the lock would let them go on one by one."""
+        self._open.set()
         self._busy = False
         self._group: _Group | None = None
         self._commits: set[asyncio.Task[None]] = set()
@@ -145,6 +134,7 @@ class SqliteDatabase:
             Unavailable: it could not begin or the commit failed; nothing of it is visible.
         """
         refusal: Exception | None = None
+        await self._open.wait()
         async with self._turn:
             group = await self._join()
             transaction = SqliteTransaction(group)
@@ -207,14 +197,18 @@ class SqliteDatabase:
         # The lock is first come, first served: whoever waits for it now is in this commit.
         async with self._turn:
             self._group = None
-            failure = await self._sync(group)
-            if failure is not None:
-                # Nobody is told before what failed is out of the way for good.
-                await self._replace(group.connection)
-                group.durable.set_exception(failure)
-                return
-            # Durable here. A crash from now on loses wake-ups, which a reader makes up for.
-            group.durable.set_result(None)
+            self._open.clear()
+            try:
+                failure = await self._sync(group)
+                if failure is not None:
+                    # Nobody is told before what failed is out of the way for good.
+                    await self._replace(group.connection)
+                    group.durable.set_exception(failure)
+                    return
+                # Durable here. A crash from now on loses wake-ups, which a reader makes up for.
+                group.durable.set_result(None)
+            finally:
+                self._open.set()
         for topic, key in group.notifications:
             for listener in self._listeners[topic]:
                 listener(key)

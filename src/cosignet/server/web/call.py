@@ -7,7 +7,8 @@ from typing import TypeVar, cast
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope
 
 from cosignet.core.access import ApiKey
 from cosignet.core.errors import (
@@ -19,11 +20,14 @@ from cosignet.core.errors import (
     TooLarge,
     Unauthenticated,
 )
-from cosignet.core.jsontext import JsonValue, parse_json
+from cosignet.core.jsontext import JsonValue, excerpt, parse_json
 from cosignet.server.runtime import Runtime
 
-BODY_BYTES_MAX = 256 * 1024
-"""Room for 64 KiB of canonical payload in any spelling."""
+BODY_BYTES_MAX = 512 * 1024
+"""Room for 64 KiB of canonical payload in any spelling: `\\u0041` takes six bytes for one."""
+CEREMONY_BYTES_MAX = 64 * 1024
+"""A passkey's answer is a few kilobytes; these bodies come from people who have no key."""
+_FORM_FIELDS = 10
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -45,10 +49,16 @@ class Call:
     """One HTTP request on its way to an endpoint."""
 
     runtime: Runtime
-    request: Request
-    request_id: str
+    scope: Scope
+    receive: Receive
+    body_bytes_max: int
     key: ApiKey | None = None
     """Set by the guard of routes that need one."""
+
+    @property
+    def request(self) -> Request:
+        """The request as Starlette sees it."""
+        return Request(self.scope, self.receive)
 
     @property
     def api_key(self) -> ApiKey:
@@ -63,12 +73,12 @@ class Call:
 
     def path(self, name: str) -> str:
         """Return a part of the path."""
-        return cast(str, self.request.path_params[name])
+        return cast(str, self.scope["path_params"][name])
 
     @property
     def query_parameters(self) -> Mapping[str, str]:
         """Every query parameter; most calls have none, and nothing is parsed for those."""
-        return self.request.query_params if self.request.scope["query_string"] else _NO_PARAMETERS
+        return self.request.query_params if self.scope["query_string"] else _NO_PARAMETERS
 
     def query(self, name: str) -> str | None:
         """Return a query parameter."""
@@ -77,7 +87,7 @@ class Call:
     def header(self, name: str) -> str | None:
         """Return a header, the first one if it is there repeatedly."""
         wanted = name.lower().encode()
-        for key, value in self.request.scope["headers"]:
+        for key, value in self.scope["headers"]:
             if key == wanted:
                 return value.decode("latin-1")
         return None
@@ -105,6 +115,11 @@ class Call:
         value = parse_json(await self.raw_body() or b"{}")
         if not isinstance(value, dict):
             raise BodyNotObject
+        for name in value:
+            if name not in model.model_fields:
+                raise FieldUnknown(field=excerpt(name))
+        if None in value.values():
+            value = _without_nulls(value, model)
         try:
             return model.model_validate(value)
         except ValidationError as error:
@@ -113,22 +128,38 @@ class Call:
     async def form(self) -> dict[str, str]:
         """Read the body as a form, as browsers without script send it."""
         text = (await self.raw_body()).decode("utf-8", "replace")
-        return dict(parse_qsl(text, keep_blank_values=True))
+        try:
+            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FORM_FIELDS))
+        except ValueError:
+            raise FieldInvalid("too many fields") from None
 
     async def raw_body(self) -> bytes:
         """Read the body's bytes, never more than allowed.
 
         Raises:
             TooLarge: it is longer.
+            ClientDisconnect: it never came to its end.
         """
         chunks: list[bytes] = []
         size = 0
-        async for chunk in self.request.stream():
+        more = True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message["body"]
             size += len(chunk)
-            if size > BODY_BYTES_MAX:
-                raise TooLarge(f"more than {BODY_BYTES_MAX} bytes")
+            if size > self.body_bytes_max:
+                raise TooLarge(f"more than {self.body_bytes_max} bytes")
             chunks.append(chunk)
+            more = message["more_body"]
         return b"".join(chunks)
+
+
+def _without_nulls(value: dict[str, JsonValue], model: type[Body]) -> dict[str, JsonValue]:
+    """Take away optional fields that are null: clients say so what they do not say."""
+    optional = {name for name, field in model.model_fields.items() if not field.is_required()}
+    return {k: item for k, item in value.items() if item is not None or k not in optional}
 
 
 def refusal_of(error: ValidationError) -> Refusal:

@@ -3,22 +3,21 @@
 import logging
 from typing import TypeAlias
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cosignet.core.errors import FieldUnknown, NotFound, Refusal
+from cosignet.core.errors import FieldUnknown, Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.web.call import Call
-from cosignet.server.web.errors import Defect, MethodNotAllowed, problem, status_of
+from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
+from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE
 from cosignet.server.web.headers import security_headers
 from cosignet.server.web.rendering import page
 from cosignet.server.web.route import Row
+from cosignet.server.web.router import Router
 from cosignet.server.web.routes import ROUTES
-from cosignet.server.web.static_files import static_routes
+from cosignet.server.web.static_files import static_files
 
 log = logging.getLogger("cosignet")
 REQUEST_ID_HEADER = b"x-request-id"
@@ -32,27 +31,35 @@ class Door:
     def __init__(self, row: Row, runtime: Runtime) -> None:
         self._row = row
         self._body = row.parsed
+        self._body_bytes_max = BODY_BYTES_MAX if row.guard.scope else CEREMONY_BYTES_MAX
         self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or raise the refusal."""
-        request = Request(scope, receive)
-        call = Call(self._runtime, request, scope["request_id"])
-        response = self._elsewhere(request) or await self._answer(call)
+        call = Call(self._runtime, scope, receive, self._body_bytes_max)
+        response = self._elsewhere(call) or await self._answer(call)
         await response(scope, receive, send)
 
     async def _answer(self, call: Call) -> Response:
         await self._row.guard.check(call)
-        for name in call.query_parameters:
-            if name not in self._row.query:
-                raise FieldUnknown(field=name)
+        # Mail and chat programs add parameters of their own to the links people open.
+        if self._row.answer is not None:
+            self._check_query(call)
         if self._body is None:
             return await self._row.endpoint(call)
         return await self._row.endpoint(call, await call.body(self._body))
 
-    def _elsewhere(self, request: Request) -> Response | None:
+    def _check_query(self, call: Call) -> None:
+        for name in call.query_parameters:
+            if name not in self._row.query:
+                raise FieldUnknown(field=name)
+
+    def _elsewhere(self, call: Call) -> Response | None:
         # A passkey for localhost does not work on 127.0.0.1; people get there all the same.
-        if self._row.guard is not PAGE or request.url.hostname not in ("127.0.0.1", "::1"):
+        if self._row.guard is not PAGE or self._runtime.relying_party.id != "localhost":
+            return None
+        request = call.request
+        if request.url.hostname not in ("127.0.0.1", "::1"):
             return None
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(self._runtime.public_url + request.url.path + query, 307)
@@ -72,8 +79,6 @@ class Entrance:
         if scope["type"] != "http":
             return
         request_id = self._runtime.random(_REQUEST_ID_BYTES).hex()
-        scope["request_id"] = request_id
-        scope["app"] = self  # makes the router raise instead of answering in plain text
         identity = (REQUEST_ID_HEADER, request_id.encode())
         started = False
 
@@ -104,8 +109,6 @@ class Entrance:
 def _refusal(error: Exception, request_id: str) -> Refusal:
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, HTTPException):
-        return MethodNotAllowed() if error.status_code == 405 else NotFound()
     log.error("request %s failed", request_id, exc_info=error)
     return Defect()
 
@@ -114,7 +117,7 @@ def _refused(request: Request, refusal: Refusal, request_id: str) -> Response:
     wants_page = "text/html" in request.headers.get("accept", "")
     if not wants_page or request.url.path.startswith("/api/"):
         return problem(refusal, request_id=request_id)
-    return page(
+    answer = page(
         "message.html",
         status_of(refusal),
         title=refusal.title(),
@@ -122,12 +125,15 @@ def _refused(request: Request, refusal: Refusal, request_id: str) -> Response:
         kind="calm",
         details=[("Request", request_id)],
     )
+    answer.headers.update(headers_of(refusal))
+    return answer
 
 
 def build(runtime: Runtime) -> ASGIApp:
     """Return the web application of one node."""
-    routes: list[BaseRoute] = [
-        Route(row.path, Door(row, runtime), methods=[row.method]) for row in ROUTES
-    ]
-    router = Router([*routes, *static_routes()], redirect_slashes=False)
+    router = Router()
+    for row in ROUTES:
+        router.add(row.method, row.path, Door(row, runtime))
+    for file in static_files():
+        router.add("GET", f"/static/{file.name}", file)
     return Entrance(router, runtime)

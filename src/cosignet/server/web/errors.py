@@ -62,13 +62,16 @@ def problem(refusal: Refusal, *, request_id: str) -> Response:
     return Response(
         orjson.dumps(document),
         status,
-        headers=headers_of(status),
+        headers=headers_of(refusal),
         media_type="application/problem+json",
     )
 
 
-def headers_of(status: int) -> dict[str, str]:
-    """Return the headers a status asks for."""
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """Return the headers a refusal's status asks for (RFC 9110, section 15.5 and 15.6)."""
+    status = status_of(refusal)
+    if status == 405:
+        return {"Allow": refusal.detail}
     if status == 401:
         return {"WWW-Authenticate": 'ApiKey realm="cosignet"'}
     if status in (429, 503):

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
-from starlette.responses import Response
 
 from cosignet import __version__
 from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, WAIT_SECONDS_MAX, Status
@@ -30,8 +30,9 @@ _QUERY: dict[str, dict[str, Any]] = {
 }
 
 
-def describe(rows: Sequence[Row], public_url: str) -> Response:
-    """Return the description of all routes but pages."""
+@cache
+def describe(rows: tuple[Row, ...], public_url: str) -> bytes:
+    """Return the description of all routes but pages, as JSON; made once."""
     described = [row for row in rows if row.answer is not None]
     paths: dict[str, dict[str, Any]] = {}
     for row in described:
@@ -53,7 +54,7 @@ def describe(rows: Sequence[Row], public_url: str) -> Response:
             },
         },
     }
-    return Response(orjson.dumps(document), media_type="application/json")
+    return orjson.dumps(document)
 
 
 def _operation(row: Row) -> dict[str, Any]:

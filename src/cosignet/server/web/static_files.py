@@ -11,7 +11,6 @@ from pathlib import PurePath
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 MEDIA_TYPES = {
@@ -25,6 +24,7 @@ class StaticFile:
     """One file's ASGI application."""
 
     def __init__(self, name: str, content: bytes) -> None:
+        self.name = name
         self._plain = content
         self._compressed = gzip.compress(content, mtime=0)
         self._headers = {
@@ -47,11 +47,11 @@ class StaticFile:
         return Response(self._plain, headers=self._headers)
 
 
-def static_routes() -> list[BaseRoute]:
-    """Return a route for each file; nothing on the disk is reachable by name."""
+def static_files() -> list[StaticFile]:
+    """Return each file's application; nothing on the disk is reachable by name."""
     folder = resources.files("cosignet.server.web") / "static"
     return [
-        Route(f"/static/{file.name}", StaticFile(file.name, file.read_bytes()), methods=["GET"])
+        StaticFile(file.name, file.read_bytes())
         for file in sorted(folder.iterdir(), key=lambda file: file.name)
         if PurePath(file.name).suffix in MEDIA_TYPES
     ]

@@ -27,13 +27,14 @@ from cosignet.server.web.answers import created, full, json_answer, outcome, sum
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
 from cosignet.server.web.waiting import unless_gone
 
+LIST_MAX = 20
 Notification = Literal["none", "telegram", "email", "webpush"]
 
 
 class CreateConfirmation(Body):
     """An action to be decided."""
 
-    username: Annotated[str, Field(description="Who decides: an existing approver.")]
+    username: Annotated[str, Field(max_length=200, description="Who decides.")]
     action: Annotated[
         str,
         StringConstraints(min_length=1, max_length=ACTION_CHARACTERS_MAX),
@@ -48,11 +49,11 @@ class CreateConfirmation(Body):
         ),
     ]
     ttlSeconds: Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)] = TTL_SECONDS_DEFAULT
-    notify: Notification | list[Notification] = "none"
+    notify: Notification | Annotated[list[Notification], Field(max_length=LIST_MAX)] = "none"
     risk: Risk = "normal"
     private: bool = False
     reveal: bool = False
-    approvers: list[str] | None = None
+    approvers: Annotated[list[str], Field(max_length=LIST_MAX)] | None = None
     quorum: Annotated[int, Field(ge=1)] = 1
 
 

@@ -1,6 +1,7 @@
 """`/api/invites`: let people register a passkey."""
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -12,6 +13,9 @@ from cosignet.core.errors import FieldInvalid
 from cosignet.server.services import invite as inviting
 from cosignet.server.web.answers import json_answer, time_or_null
 from cosignet.server.web.call import Body, Call, Nothing
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CreateInvite(Body):
@@ -40,8 +44,8 @@ async def create(call: Call, body: CreateInvite) -> Response:
 
 
 async def list_(call: Call) -> Response:
-    """List all invites with how often each was used."""
-    found = await inviting.list_(call.runtime, call.api_key.organisation_id)
+    """List the invites that API keys made, with how often each was used."""
+    found = await inviting.list_by_keys(call.runtime, call.api_key.organisation_id)
     return json_answer({"items": [_answer(invite, call) for invite in found]})
 
 
@@ -74,12 +78,12 @@ def _time(text: str | None, *, now: int) -> int | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text) if _RFC3339.fullmatch(text) else None
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None:
         raise FieldInvalid("a time such as 2026-11-20T20:45:25Z", field="expiresAt")
-    at = int(moment.timestamp() * 1000)
-    if at <= now:
-        raise FieldInvalid("a time to come", field="expiresAt")
+    at = round((moment - _EPOCH).total_seconds() * 1000)
+    if not now < at <= now + inviting.TTL_MS_MAX:
+        raise FieldInvalid("a time to come, within a year", field="expiresAt")
     return at

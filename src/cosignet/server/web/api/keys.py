@@ -21,7 +21,9 @@ class CreateKey(Body):
     """A key; its name is what approvers read and sign as the requester."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=KEY_NAME_CHARACTERS_MAX)]
-    scopes: Annotated[list[str], Field(min_length=1, default_factory=_default_scopes)]
+    scopes: Annotated[
+        list[str], Field(min_length=1, max_length=len(Scope), default_factory=_default_scopes)
+    ]
 
 
 async def create(call: Call, body: CreateKey) -> Response:

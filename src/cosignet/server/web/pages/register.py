@@ -1,13 +1,16 @@
 """`/register`: an invite becomes an approver with a passkey, who tries it once."""
 
 import json
+from typing import Annotated
 
+from pydantic import StringConstraints
 from starlette.responses import Response
 
 from cosignet.core.access import Approver
 from cosignet.core.encoding import base64url
 from cosignet.core.errors import InviteUnusable
 from cosignet.server.services import access, enroll
+from cosignet.server.services import practice as practice_
 from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Body, Call, optional_json
 from cosignet.server.web.rendering import page
@@ -16,8 +19,8 @@ from cosignet.server.web.rendering import page
 class Begin(Body):
     """Who wants to register, with which invite."""
 
-    invite: str
-    username: str
+    invite: Annotated[str, StringConstraints(max_length=200)]
+    username: Annotated[str, StringConstraints(max_length=200)]
 
 
 class Register(Begin):
@@ -29,7 +32,7 @@ class Register(Begin):
 class BeginPractice(Body):
     """Whose practice."""
 
-    credentialId: str
+    credentialId: Annotated[str, StringConstraints(max_length=2_000)]
 
 
 class Practise(BeginPractice):
@@ -51,7 +54,7 @@ async def show(call: Call) -> Response:
         role=invite.role,
         note=invite.note,
         pinned_username=invite.pinned_username,
-        needs_activation=not invite.trusted,
+        needs_activation=not enroll.activates(call.runtime, invite),
         rp_id=call.runtime.relying_party.id,
     )
 
@@ -71,12 +74,12 @@ async def register(call: Call, body: Register) -> Response:
 
 async def practice_options(call: Call, body: BeginPractice) -> Response:
     """Give the browser what a new passkey signs to show that it works."""
-    return json_answer(await enroll.begin_practice(call.runtime, body.credentialId))
+    return json_answer(await practice_.begin(call.runtime, body.credentialId))
 
 
 async def practice(call: Call, body: Practise) -> Response:
     """Check the practice approval; the organisation's first owner gets a first API key."""
-    enrolled = await enroll.complete_practice(
+    enrolled = await practice_.complete(
         call.runtime, body.credentialId, optional_json(body.credential)
     )
     minted = await access.mint_first_key(call.runtime, enrolled.approver)
@@ -84,7 +87,7 @@ async def practice(call: Call, body: Practise) -> Response:
     return json_answer(_enrolled(enrolled) | {"apiKey": None, "curl": None} | (first or {}))
 
 
-def _enrolled(enrolled: enroll.Enrolled) -> dict[str, object]:
+def _enrolled(enrolled: enroll.Enrolled | practice_.Practised) -> dict[str, object]:
     approver = enrolled.approver
     return {
         "username": approver.username,

@@ -63,6 +63,10 @@ async function trust(data) {
   try {
     const shown = await expected(data, here);
     checkScreen(shown);
+    // Not shown from, but others read it: it has to be the same.
+    if (JSON.stringify(data.payload) !== data.payloadText) {
+      throw new Mismatch("The payload is not what its text says.");
+    }
     fill("hash", hex(shown.payloadHash));
     fill("bytes", String(utf8(data.payloadText).length));
     trusted = Object.fromEntries(TEXTS.map((name) => [name, data[name]]));

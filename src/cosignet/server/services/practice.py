@@ -1,0 +1,107 @@
+"""Practising: a new passkey is tried once, and that is the proof in its log leaf."""
+
+from dataclasses import dataclass
+
+from cosignet.core.access import Approver
+from cosignet.core.encoding import base64url_decode
+from cosignet.core.errors import CeremonyGone, FieldInvalid
+from cosignet.core.jsontext import JsonValue
+from cosignet.core.leaf import assertion_hash
+from cosignet.server.ledger import (
+    CEREMONY_MS,
+    open_ceremony,
+    record_credential,
+    take_ceremony,
+)
+from cosignet.server.runtime import Runtime
+from cosignet.server.store import approvers, credentials
+from cosignet.server.store.credentials import StoredCredential
+from cosignet.server.store.db import Transaction
+from cosignet.server.webauthn import parse_assertion, request_options, verify_assertion
+
+PROOF_WINDOW_MS = 15 * 60_000
+"""How long a credential's leaf waits for the practice approval."""
+SWEEP_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Practised:
+    """Who practised, with which credential."""
+
+    approver: Approver
+    credential_id: bytes
+
+
+async def begin(rt: Runtime, credential_id: str) -> dict[str, object]:
+    """Return what a new passkey signs to show that it works.
+
+    Raises:
+        CeremonyGone: the credential is unknown, revoked, or has practised already.
+    """
+    stored = await _practising(rt, credential_id)
+    challenge = await open_ceremony(rt, "practice", stored.row_id, stored.organisation_id, None)
+    return request_options(rt.relying_party, challenge=challenge, timeout_ms=CEREMONY_MS)
+
+
+async def complete(rt: Runtime, credential_id: str, credential: JsonValue) -> Practised:
+    """Verify the practice approval and write the credential's log leaf with it as proof.
+
+    Raises:
+        CeremonyGone, CeremonyMalformed, CeremonyRefused, Unavailable.
+    """
+    stored = await _practising(rt, credential_id)
+    ceremony = await take_ceremony(rt, "practice", stored.row_id)
+    parsed = parse_assertion(credential)
+    verified = verify_assertion(
+        parsed,
+        expected_challenge=ceremony.challenge,
+        relying_party=rt.relying_party,
+        credential=stored.webauthn,
+        expected_approver_id=stored.webauthn.approver_id,
+    )
+    proof = assertion_hash(
+        client_data_json=verified.client_data_json,
+        authenticator_data=verified.authenticator_data,
+        signature=verified.signature,
+    )
+    async with rt.database.transaction() as tx:
+        used = await credentials.record_use(
+            tx, stored.row_id, sign_count=verified.sign_count, backed_up=verified.backed_up
+        )
+        if not used:
+            raise CeremonyGone
+        approver = await _log(rt, tx, stored, proof)
+    return Practised(approver, stored.webauthn.id)
+
+
+async def log_unproven(rt: Runtime) -> int:
+    """Write the leaves of credentials that did not practise in time; return how many."""
+    late = await credentials.unlogged(rt.database.reader, rt.clock() - PROOF_WINDOW_MS, SWEEP_BATCH)
+    for stored in late:
+        try:
+            async with rt.database.transaction() as tx:
+                await _log(rt, tx, stored, None)
+        except CeremonyGone:
+            continue  # practised, or decided something, a moment ago
+    return len(late)
+
+
+async def _log(
+    rt: Runtime, tx: Transaction, stored: StoredCredential, proof: bytes | None
+) -> Approver:
+    approver = await approvers.get(tx, stored.webauthn.approver_id)
+    if approver is None or not await credentials.record_logged(tx, stored.row_id):
+        raise CeremonyGone
+    await record_credential(rt, tx, stored, username=approver.username, proof=proof)
+    return approver
+
+
+async def _practising(rt: Runtime, credential_id: str) -> StoredCredential:
+    try:
+        raw = base64url_decode(credential_id)
+    except ValueError:
+        raise FieldInvalid("not base64url", field="credentialId") from None
+    stored = await credentials.by_credential_id(rt.database.reader, raw)
+    if stored is None or stored.webauthn.revoked or stored.logged_at is not None:
+        raise CeremonyGone
+    return stored

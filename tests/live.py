@@ -250,6 +250,10 @@ class Process:
 
     def owner_link(self) -> str:
         """Return the link it printed."""
-        found = OWNER_LINK.search(self.said)
-        assert found is not None, self.said
-        return found[0]
+        # The port is open a moment before the words are written, of which these are the last.
+        for _ in range(START_SECONDS * 50):
+            found = OWNER_LINK.search(self.said)
+            if found is not None and "invite create" in self.said:
+                return found[0]
+            threading.Event().wait(0.02)
+        raise AssertionError(self.said)

@@ -230,7 +230,7 @@ def test_commands_work_while_the_server_serves_and_it_sees_what_they_did(server:
     credential = bea.sign(other)
     server.command("approver", "revoke", "bea")
     refused = bea.post_approval(other, credential)
-    assert (refused.status_code, refused.json()["code"]) == (403, "approver_not_activated")
+    assert (refused.status_code, refused.json()["code"]) == (403, "approver_revoked")
     assert owner.approve(asked["id"]).is_success
     assert program.read(asked["id"])["status"] == "approved"
     with opened(server.data_dir / "cosignet.db") as rows:

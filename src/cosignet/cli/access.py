@@ -15,7 +15,7 @@ from cosignet.core.access import (
     check_length,
     parse_username,
 )
-from cosignet.core.encoding import base64url, base64url_decode, rfc3339
+from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
 from cosignet.server.ledger import enrolled_by
 from cosignet.server.runtime import Runtime
@@ -146,7 +146,7 @@ def list_passkeys(options: argparse.Namespace) -> int:
 def revoke_passkey(options: argparse.Namespace) -> int:
     """End one passkey."""
     try:
-        credential_id = base64url_decode(options.id)
+        credential_id = bytes.fromhex(options.id)
     except ValueError:
         raise FieldInvalid("not an id that `passkeys` lists", field="id") from None
 
@@ -202,7 +202,7 @@ def _approver(approver: Approver) -> dict[str, Any]:
 
 def _passkey(passkey: StoredCredential) -> dict[str, Any]:
     return {
-        "id": base64url(passkey.webauthn.id),
+        "id": passkey.webauthn.id.hex(),
         "createdAt": rfc3339(passkey.created_at),
         "backedUp": passkey.backed_up,
         "enrolledBy": enrolled_by(passkey),

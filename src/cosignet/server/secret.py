@@ -14,6 +14,7 @@ from cosignet.core.errors import Unavailable
 
 SECRET_BYTES = 32
 API_KEY_START = "cosk_"
+CODE_START = "c_"
 PREFIX_CHARACTERS = len(API_KEY_START) + 6
 _NONCE_BYTES = 12
 
@@ -25,7 +26,8 @@ def mint_api_key(random: bytes) -> str:
 
 def mint_code(random: bytes) -> str:
     """Write 32 random bytes as an invite code or page token."""
-    return base64url(random)
+    # Begins with a letter: a command line takes a leading hyphen for an option.
+    return CODE_START + base64url(random)
 
 
 def digest(secret: str) -> bytes:

@@ -1,6 +1,7 @@
 """Nobody hears of a decision before it is on the disk, and never of one that did not get there."""
 
 import asyncio
+import random
 import resource
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import uvloop
 from tests.live import Live
 from tests.people import JSON, PAYLOAD, Person, Program
 from tests.server.crashing import Crashing, sync_that_fails, syncs_can_fail
@@ -414,7 +416,11 @@ def test_a_process_that_writes_for_ever_costs_503_and_only_the_first_waits_for_i
 Scenario = Callable[[SqliteDatabase], Awaitable[None]]
 
 
-def with_database(path: Path, scenario: Scenario) -> None:
+def with_database(
+    path: Path,
+    scenario: Scenario,
+    loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> None:
     """Run something with a database that holds one empty table."""
     clock = count(1)
 
@@ -427,7 +433,8 @@ def with_database(path: Path, scenario: Scenario) -> None:
         finally:
             await database.close()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(run())
 
 
 async def put(database: SqliteDatabase, name: str) -> None:
@@ -623,6 +630,88 @@ def test_while_a_registration_is_not_durable_nobody_hears_that_the_invite_is_use
         "invite_used",
         "registered",
     ]
+
+
+async def newest(database: SqliteDatabase) -> int:
+    """Return the highest number among the names, as a reader finds it that may remember."""
+    sql = "SELECT coalesce(max(CAST(name AS INTEGER)), 0) FROM things"
+    found = await database.reader.find(lambda row: int(next(iter(row))), sql)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_reader_that_remembers_sees_whatever_was_acknowledged_before(
+    tmp_path: Path, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    numbers = count(1)
+    acknowledged = 0
+
+    async def write(database: SqliteDatabase) -> None:
+        nonlocal acknowledged
+        for _ in range(60):
+            number = next(numbers)
+            await put(database, str(number))
+            assert await newest(database) >= number
+            acknowledged = max(acknowledged, number)
+
+    async def look(database: SqliteDatabase, writing: "asyncio.Future[object]") -> None:
+        before = 0
+        while not writing.done():
+            # As a request does: it arrives in a turn of its own.
+            floor = acknowledged
+            await asyncio.sleep(0)
+            for _ in range(random.randrange(4)):
+                found = await newest(database)
+                assert found >= max(floor, before), "it went back"
+                before = found
+
+    async def scenario(database: SqliteDatabase) -> None:
+        beside = asyncio.to_thread(put_beside, tmp_path / "store.db")
+        writing = asyncio.gather(*(write(database) for _ in range(5)), beside)
+        await asyncio.gather(writing, *(look(database, writing) for _ in range(20)))
+        assert await newest(database) == 2000
+
+    def put_beside(path: Path) -> None:
+        nonlocal acknowledged
+        other = sqlite3.connect(path, isolation_level=None, timeout=60)
+        for number in range(1001, 2001, 20):
+            other.execute("INSERT INTO things (name) VALUES (?)", [str(number)])
+            acknowledged = number
+        other.execute("INSERT INTO things (name) VALUES ('2000')")
+        other.close()
+
+    with_database(tmp_path, scenario, loop)
+
+
+def test_a_reader_remembers_nothing_of_a_commit_that_failed(tmp_path: Path) -> None:
+    async def scenario(database: SqliteDatabase) -> None:
+        await put(database, "1")
+        assert await newest(database) == 1
+        database.sync = sync_that_fails if syncs_can_fail() else no_sync
+        with pytest.raises(Unavailable):
+            await put(database, "2")
+        assert await newest(database) == 1
+        database.sync = SqliteDatabase.sync
+        await put(database, "3")
+        assert await newest(database) == 3
+
+    with_database(tmp_path, scenario)
+
+
+def no_sync(_: sqlite3.Connection) -> None:
+    raise failing(sqlite3.SQLITE_IOERR_FSYNC)
+
+
+def test_a_transaction_finds_what_it_has_written_and_a_reader_does_not(tmp_path: Path) -> None:
+    async def scenario(database: SqliteDatabase) -> None:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO things (name) VALUES ('1')")
+            sql = "SELECT count(*) FROM things"
+            assert await tx.find(lambda row: next(iter(row)), sql) == 1
+            assert await database.reader.find(lambda row: next(iter(row)), sql) == 0
+
+    with_database(tmp_path, scenario)
 
 
 def test_closing_waits_for_a_commit_that_runs(tmp_path: Path) -> None:

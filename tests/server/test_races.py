@@ -23,7 +23,7 @@ from cosignet.server.services.invite import Terms
 from cosignet.server.store import credentials
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Reader
-from cosignet.server.store.sqlite import SqliteReader
+from cosignet.server.store.sqlite_reader import SqliteReader
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def parse_username(text: str, *, field: str) -> str:
     if not USERNAME.fullmatch(name):
         raise FieldInvalid("2 to 39 of a–z, 0–9, dot, underscore and hyphen", field=field)
     if name.startswith(DEMO_PREFIX):
-        raise FieldInvalid("names that begin with “demo-” are the demo's", field=field)
+        raise FieldInvalid("Names that begin with “demo-” are the demo's.", field=field)
     return name
 
 

@@ -1,0 +1,1 @@
+"""The program's own benchmarks: `make bench`. Each figure stands beside its floor."""

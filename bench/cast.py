@@ -1,0 +1,84 @@
+"""Who takes part: one program with its API key, one approver with a passkey, and what they send."""
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from tests.people import PAYLOAD, Person, close_clients
+
+from bench.load import get, post, send
+from bench.servers import Running
+
+APPROVER = "alex"
+TTL_SECONDS = 3_600
+"""Longer than the whole run, so that nothing expires under measurement."""
+LINK_SECONDS = 10
+
+
+@dataclass
+class Cast:
+    """A program and an approver at one server. Every method gives requests ready to be sent."""
+
+    server: Running
+    person: Person
+    key: str
+
+    def creations(self, count: int) -> list[bytes]:
+        """Return requests that each create a confirmation."""
+        body = {
+            "username": APPROVER,
+            "action": "Deploy to production",
+            "payload": PAYLOAD,
+            "ttlSeconds": TTL_SECONDS,
+        }
+        return [post("/api/confirmations", _json(body), {"x-api-key": self.key})] * count
+
+    def reads(self, confirmation_id: str, count: int) -> list[bytes]:
+        """Return requests that each read one confirmation's status."""
+        return [get(f"/api/confirmations/{confirmation_id}", {"x-api-key": self.key})] * count
+
+    def create(self, count: int) -> list[str]:
+        """Create confirmations and return their ids."""
+        bodies = send(self.server.port, self.creations(count), status=201).bodies
+        return [json.loads(body)["id"] for body in bodies]
+
+    def approvals(self, ids: list[str]) -> list[bytes]:
+        """Sign each of these confirmations and return requests that each approve one."""
+        asking = [self._as_page(id_, "options", {"purpose": "approve"}) for id_ in ids]
+        signed: list[bytes] = []
+        for id_, options in zip(ids, send(self.server.port, asking).bodies, strict=True):
+            credential = self.person.passkey.sign(json.loads(options), origin=self.person.url)
+            signed.append(self._as_page(id_, "approve", {"credential": credential}))
+        return signed
+
+    def _as_page(self, id_: str, step: str, body: dict[str, Any]) -> bytes:
+        headers = {"origin": self.person.url, "sec-fetch-site": "same-origin"}
+        return post(f"/confirm/{id_}/{step}", _json(body), headers)
+
+
+def registered(server: Running) -> Cast:
+    """Let the owner of a fresh server register, and take the first API key."""
+    person = Person(f"http://localhost:{server.port}")
+    person.register(_owner_link(server), APPROVER)
+    key = person.practise()["apiKey"]["key"]
+    close_clients()
+    return Cast(server, person, key)
+
+
+def _owner_link(server: Running) -> str:
+    # Said right after the port is open: the first answer can be quicker.
+    deadline = time.monotonic() + LINK_SECONDS
+    while time.monotonic() < deadline:
+        link = re.search(
+            r"http://localhost:\d+/register\?invite=\S+(?=\n)", server.said.read_text()
+        )
+        if link is not None:
+            return link[0]
+        time.sleep(0.01)
+    raise RuntimeError(server.said.read_text())
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

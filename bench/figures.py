@@ -1,0 +1,177 @@
+"""Every figure: what is sent to Cosignet and to its floor, in turns, and how the two compare."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from bench.cast import Cast
+from bench.load import Slice, send
+from bench.servers import Running, blank, cosignet, floor
+
+MEMORY_SECONDS = 1.0
+"""A server has been idle that long when its memory is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    pairs: int = 9
+    """Slices of each load, the floor's and Cosignet's in turns."""
+    creations: int = 1_500
+    reads: int = 4_000
+    approvals: int = 1_000
+    starts: int = 5
+
+
+TINY = Size(pairs=1, creations=3, reads=3, approvals=3, starts=1)
+"""Only whether it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A load's slices; the goal is a least ratio of Cosignet's rate to its floor's."""
+
+    goal: float
+    ours: list[Slice]
+    floor: list[Slice]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Each slice beside the floor's slice right before it."""
+        return [ours.rate / below.rate for ours, below in zip(self.ours, self.floor, strict=True)]
+
+    @property
+    def met(self) -> bool:
+        """Whether the median ratio reaches the goal: one slow moment does not count."""
+        return statistics.median(self.ratios) >= self.goal
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds or megabytes beside what the bare counterpart takes; the goal is a most."""
+
+    goal: float
+    unit: str
+    ours: list[float]
+    floor: list[float]
+
+    @property
+    def met(self) -> bool:
+        """Whether the median is within the goal."""
+        return statistics.median(self.ours) <= self.goal
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where and how much is measured, and with whom."""
+
+    cast: Cast
+    size: Size
+    folder: Path
+
+    def creations(self) -> Load:
+        """Durable creations; the floor reads the same JSON and answers a constant."""
+        [answer] = send(self.cast.server.port, self.cast.creations(1), status=201).bodies
+        return self._load(
+            0.4,
+            floor("parse", self.folder, answer=answer),
+            lambda: self.cast.creations(self.size.creations),
+            status=201,
+        )
+
+    def reads(self, status: str) -> Load:
+        """Reads of one confirmation; the floor answers the same bytes from memory."""
+        [id_] = self.cast.create(1)
+        if status == "approved":
+            send(self.cast.server.port, self.cast.approvals([id_]))
+        [answer] = send(self.cast.server.port, self.cast.reads(id_, 1)).bodies
+        assert f'"status":"{status}"'.encode() in answer
+        return self._load(
+            0.6,
+            floor("constant", self.folder, answer=answer),
+            lambda: self.cast.reads(id_, self.size.reads),
+        )
+
+    def approvals(self) -> Load:
+        """Approvals; the floor verifies the same signatures with a loaded key, keeps nothing."""
+        [request] = self.cast.approvals(self.cast.create(1))
+        [answer] = send(self.cast.server.port, [request]).bodies
+        key = self.cast.person.passkey.private_key.public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return self._load(
+            0.5,
+            floor("verify", self.folder, answer=answer, key=spki),
+            lambda: self.cast.approvals(self.cast.create(self.size.approvals)),
+        )
+
+    def used_memory(self) -> Cost:
+        """Memory of a server that has been through all of this; the floor's is a fresh one's."""
+        time.sleep(MEMORY_SECONDS)
+        with floor("constant", self.folder) as bare:
+            return Cost(120, "MB", [self.cast.server.memory_mb], [bare.memory_mb])
+
+    def generator(self) -> Slice:
+        """What the load generator does against a server that answers without reading."""
+        with blank(self.folder) as running:
+            return send(running.port, self.cast.reads("blank", self.size.reads))
+
+    def _load(
+        self,
+        goal: float,
+        serving: AbstractContextManager[Running],
+        batch: Callable[[], Sequence[bytes]],
+        status: int = 200,
+    ) -> Load:
+        found = Load(goal, [], [])
+        with serving as below:
+            for warm in (False, *[True] * self.size.pairs):
+                requests = batch()
+                slices = [
+                    send(port, requests, status=status)
+                    for port in (below.port, self.cast.server.port)
+                ]
+                if warm:
+                    found.floor.append(slices[0])
+                    found.ours.append(slices[1])
+        return found
+
+
+def starts(size: Size, folder: Path) -> Cost:
+    """From the start of a process with an empty data directory to its first answer."""
+    found = Cost(2.5, "s", [], [])
+    for _ in range(size.starts):
+        with floor("constant", folder) as running:
+            found.floor.append(running.start_seconds)
+        with cosignet(folder) as running:
+            found.ours.append(running.start_seconds)
+    return found
+
+
+def helps(size: Size) -> Cost:
+    """`cosignet --help`; the floor is a Python that does nothing."""
+    found = Cost(0.3, "s", [], [])
+    for _ in range(size.starts):
+        found.floor.append(_seconds("-c", "pass"))
+        found.ours.append(_seconds("-m", "cosignet", "--help"))
+    return found
+
+
+def fresh_memory(folder: Path) -> Cost:
+    """Memory of a server that has just started."""
+    with floor("constant", folder) as bare, cosignet(folder) as ours:
+        time.sleep(MEMORY_SECONDS)
+        return Cost(120, "MB", [ours.memory_mb], [bare.memory_mb])
+
+
+def _seconds(*arguments: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started

@@ -1,0 +1,105 @@
+"""Starting what is measured: floors and the real server, each a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 30
+_POLL_SECONDS = 0.002
+_HEALTHZ = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server process that answers."""
+
+    port: int
+    pid: int
+    start_seconds: float
+    """From the call that started the process to the end of its first answer's first line."""
+    said: Path
+    """What it writes to standard error."""
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident memory in MB (10^6 bytes)."""
+        command = ["ps", "-o", "rss=", "-p", str(self.pid)]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout) * 1024 / 1e6
+
+
+@contextmanager
+def floor(kind: str, folder: Path, *, answer: bytes = b"{}", key: bytes = b"") -> Iterator[Running]:
+    """Run a floor (see `bench.floor`) in a folder of its own while the block runs."""
+    answer_file, key_file = folder / f"{kind}.answer", folder / f"{kind}.key"
+    answer_file.write_bytes(answer)
+    key_file.write_bytes(key)
+    port = _free_port()
+    program = ["bench.floor", str(port), kind, str(answer_file), str(key_file)]
+    with _running(program, port, folder / f"{kind}.stderr", {}) as running:
+        yield running
+
+
+@contextmanager
+def blank(folder: Path) -> Iterator[Running]:
+    """Run the server that answers without reading while the block runs."""
+    port = _free_port()
+    with _running(["bench.blank", str(port)], port, folder / "blank.stderr", {}) as running:
+        yield running
+
+
+@contextmanager
+def cosignet(folder: Path) -> Iterator[Running]:
+    """Run `cosignet serve` with a fresh data directory while the block runs."""
+    port = _free_port()
+    settings = {
+        "COSIGNET_DATA_DIR": str(folder / f"data-{port}"),
+        "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",
+    }
+    said = folder / f"cosignet-{port}.stderr"
+    with _running(["cosignet", "serve"], port, said, settings) as running:
+        yield running
+
+
+@contextmanager
+def _running(
+    program: Sequence[str], port: int, said: Path, settings: Mapping[str, str]
+) -> Iterator[Running]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")}
+    started = time.perf_counter()
+    with said.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *program], env=inherited | settings, stderr=stderr
+        )
+    try:
+        _await_answer(process, port, started + START_SECONDS)
+        yield Running(port, process.pid, time.perf_counter() - started, said)
+    except TimeoutError as error:
+        raise RuntimeError(said.read_text()) from error
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def _await_answer(process: subprocess.Popen[bytes], port: int, deadline: float) -> None:
+    while process.poll() is None and time.perf_counter() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), START_SECONDS) as connection:
+                connection.sendall(_HEALTHZ)
+                if connection.recv(4096).startswith(b"HTTP/1.1 200"):
+                    return
+        except ConnectionError:
+            pass
+        time.sleep(_POLL_SECONDS)
+    raise TimeoutError
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

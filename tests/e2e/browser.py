@@ -1,0 +1,312 @@
+"""A real Chromium with a virtual passkey, driven as a person would, and watched for complaints."""
+
+import base64
+import itertools
+import re
+import shutil
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    expect,
+)
+from tests.people import Person
+
+RP_ID = "localhost"
+WAIT_MS = 10_000
+LATE_MS = 3_000
+"""How long an expected complaint may take to arrive."""
+SWITCHES = [
+    "--no-sandbox",  # as root there is none; the pages are ours
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Else it would be this that keeps another site from framing a page on localhost.
+    "--disable-features=LocalNetworkAccessChecks",
+]
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "ctap2Version": "ctap2_1",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+    "defaultBackupEligibility": True,
+    "defaultBackupState": True,
+}
+# Where the signature counter of a passkey stands when a page takes it in: higher each time.
+COUNTS = itertools.count(step=1000)
+# Blocked by Content-Security-Policy or Trusted Types: both fire this event.
+WATCH_POLICY = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`policy violation: ${event.effectiveDirective} ${event.blockedURI}`);
+});
+"""
+
+expect.set_options(timeout=WAIT_MS)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the system's Chromium."""
+    chromium = shutil.which("chromium")
+    assert chromium, "Chromium is missing: `make test` says how to bring it"
+    return playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+
+
+# Seven times as fast, for tests that are not about time: a page waits before it lets anybody sign.
+HURRY = """
+const now = performance.now.bind(performance);
+performance.now = () => now() * 7;
+const wait = setTimeout;
+window.setTimeout = (work, ms, ...rest) => wait(work, ms / 7, ...rest);
+"""
+
+# Tells how the last passkey prompt ended: the name of its error, or nothing while it is open.
+WATCH_PROMPT = """
+const get = navigator.credentials.get.bind(navigator.credentials);
+navigator.credentials.get = async (options) => {
+  window.promptEnded = null;
+  try {
+    return await get(options);
+  } catch (error) {
+    window.promptEnded = error.name;
+    throw error;
+  }
+};
+"""
+
+
+class VirtualPasskey:
+    """The authenticator of one page: its own keys, and no dialogs."""
+
+    def __init__(self, page: Page, **options: bool) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("WebAuthn.enable", {"enableUI": False})
+        self._id = self._add(options)
+        self._count = 0
+
+    def hold(self, person: Person) -> None:
+        """Take in the passkey a person registered over HTTP."""
+        passkey = person.passkey
+        self._count = next(COUNTS)
+        private_key = passkey.private_key.private_bytes(
+            Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+        )
+        credential = {
+            "credentialId": _base64(passkey.credential_id),
+            "isResidentCredential": True,
+            "rpId": RP_ID,
+            "privateKey": _base64(private_key),
+            "userHandle": _base64(passkey.user_handle or b""),
+            "signCount": self._count,
+            "backupEligibility": passkey.backup_eligible,
+            "backupState": passkey.backed_up,
+        }
+        self._send("addCredential", credential=credential)
+
+    def forget(self) -> None:
+        """Lose all keys."""
+        self._send("clearCredentials")
+        self._count = 0
+
+    def verify_person(self, verified: bool) -> None:
+        """Recognise the person from now on, or not: then the browser gives the prompt up."""
+        self._send("setUserVerified", isUserVerified=verified)
+
+    def replace(self, **options: bool) -> None:
+        """Unplug it and plug in another, empty one."""
+        self._send("removeVirtualAuthenticator")
+        self._id = self._add(options)
+
+    def override(self, **bits: bool) -> None:
+        """Make its answers wrong: isBadUV, isBadUP, isBogusSignature."""
+        self._send("setResponseOverrideBits", **bits)
+
+    @property
+    def credentials(self) -> list[dict[str, Any]]:
+        """The keys it holds."""
+        return self._send("getCredentials")["credentials"]
+
+    @property
+    def signatures(self) -> int:
+        """How often its keys have signed."""
+        return sum(credential["signCount"] for credential in self.credentials) - self._count
+
+    def _add(self, options: dict[str, bool]) -> str:
+        made = self._session.send(
+            "WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR | options}
+        )
+        return made["authenticatorId"]
+
+    def _send(self, command: str, **parameters: object) -> dict[str, Any]:
+        return self._session.send(f"WebAuthn.{command}", {"authenticatorId": self._id} | parameters)
+
+
+class Visitor:
+    """Somebody at a browser of their own, with one page open."""
+
+    def __init__(
+        self, browser: Browser, url: str, *, scripts: bool = True, **authenticator: bool
+    ) -> None:
+        self.url = url
+        self.complaints: list[str] = []
+        self._expected: list[re.Pattern[str]] = []
+        self._allowed: list[re.Pattern[str]] = []
+        self.context = self._context(browser, scripts)
+        self.page = self.context.new_page()
+        self.passkey = VirtualPasskey(self.page, **authenticator)
+
+    def _context(self, browser: Browser, scripts: bool) -> BrowserContext:
+        context = browser.new_context(java_script_enabled=scripts)
+        context.set_default_timeout(WAIT_MS)
+        context.on("console", self._heard)
+        context.on("weberror", lambda error: self.complaints.append(f"uncaught: {error.error}"))
+        context.on("request", self._saw)
+        if scripts:
+            context.add_init_script(WATCH_POLICY)
+        return context
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console {message.type}: {message.text}")
+
+    def _saw(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.url}/", "about:")):
+            self.complaints.append(f"request to {request.url}")
+
+    def expects(self, complaint: str) -> None:
+        """Say that this test brings a complaint about; it has to come."""
+        self._expected.append(re.compile(complaint))
+
+    def allows(self, complaint: str) -> None:
+        """Say that this test may bring a complaint about, which does not always arrive."""
+        self._allowed.append(re.compile(complaint))
+
+    def starts_signing(self, person: Person, url: str) -> None:
+        """Open a link with a passkey that never answers, and leave its prompt open."""
+        self.passkey.replace(automaticPresenceSimulation=False)
+        self.passkey.hold(person)
+        self.context.add_init_script(WATCH_PROMPT)
+        self.open(url)
+        self.approve.click()
+        self.sees_badge("signing")
+        self._waits_for("window.promptEnded === null")
+
+    def sees_prompt_closed(self) -> None:
+        """Wait until the page has closed the prompt that was open."""
+        self._waits_for("window.promptEnded === 'AbortError'")
+
+    def look_elsewhere(self) -> None:
+        """Switch to another tab; the page loses focus for real."""
+        session = self.context.new_cdp_session(self.page)
+        session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+        self.context.new_page().bring_to_front()
+        self._waits_for("!document.hasFocus()")
+
+    def hurry(self) -> None:
+        """Let time pass faster on pages opened from now on."""
+        self.context.add_init_script(HURRY)
+
+    def leave(self) -> None:
+        """Close the browser window, and fail on every complaint that was not expected."""
+        self.page.unroute_all(behavior="ignoreErrors")
+        for _ in range(LATE_MS // 50):
+            if not self._missing:
+                break
+            self.page.wait_for_timeout(50)
+        self.context.close()
+        unexpected = [
+            complaint
+            for complaint in self.complaints
+            if not any(pattern.search(complaint) for pattern in self._expected + self._allowed)
+        ]
+        assert not unexpected, f"unexpected: {unexpected}"
+        assert not self._missing, f"expected and missing: {self._missing}"
+
+    def _waits_for(self, expression: str) -> None:
+        # Playwright's own way would have the page evaluate a string, which its policy forbids.
+        for _ in range(WAIT_MS // 50):
+            if self.page.evaluate(expression):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never came true: {expression}")
+
+    @property
+    def _missing(self) -> list[str]:
+        return [p.pattern for p in self._expected if not any(map(p.search, self.complaints))]
+
+    # The confirm page, as a person sees it.
+
+    def open(self, url: str, *, badge: str | None = "verified") -> None:
+        """Open a link; wait for what the badge beside the buttons says."""
+        self.page.goto(url)
+        if badge is not None:
+            self.sees_badge(badge)
+
+    def sees_badge(self, state: str) -> None:
+        """Wait for a state of the badge: checking, verified, signing, mismatch, away."""
+        expect(self.page.locator("#badge")).to_have_text(BADGE[state], use_inner_text=True)
+
+    def sees_outcome(self, state: str, *words: str) -> None:
+        """Wait for what happened to be told."""
+        shown = self.outcome(state)
+        expect(shown).to_be_visible()
+        expect(self.page.locator("#outcome [data-for]:visible")).to_have_count(1)
+        for word in words:
+            expect(shown).to_contain_text(word)
+
+    def outcome(self, state: str) -> Locator:
+        """The block that tells of one state."""
+        return self.page.locator(f"#outcome [data-for={state}]")
+
+    def sees_note(self, *words: str) -> None:
+        """Wait for a passing remark."""
+        for word in words:
+            expect(self.page.locator("#note:visible")).to_contain_text(word)
+
+    @property
+    def approve(self) -> Locator:
+        """The button that signs."""
+        return self.page.get_by_role("button", name="Approve with passkey")
+
+    @property
+    def reject(self) -> Locator:
+        """The button that rejects with one tap."""
+        return self.page.get_by_role("button", name="Reject", exact=True)
+
+    @property
+    def reject_signed(self) -> Locator:
+        """The button that signs a rejection."""
+        return self.page.get_by_role("button", name="Reject and sign with passkey")
+
+    def open_reasons(self) -> None:
+        """Unfold the other ways to reject."""
+        self.page.locator("summary", has_text="Reject with a reason").click()
+
+    def choose(self, reason: str) -> None:
+        """Choose why."""
+        self.page.get_by_label(reason).check()
+
+
+BADGE = {
+    "checking": "Checking what you see",
+    "verified": "Display verified",
+    "signing": "Waiting for your passkey",
+    "mismatch": "Mismatch",
+    "away": "Server away. Nothing is approved.",
+}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

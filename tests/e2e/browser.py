@@ -203,9 +203,9 @@ class Visitor:
         self.sees_badge("signing")
         self._waits_for("window.promptEnded === null")
 
-    def sees_prompt_closed(self) -> None:
-        """Wait until the page has closed the prompt that was open."""
-        self._waits_for("window.promptEnded === 'AbortError'")
+    def sees_prompt_closed(self, *errors: str) -> None:
+        """Wait until the open prompt has ended: closed by the page, or with one of `errors`."""
+        self._waits_for(f"{list(errors or ('AbortError',))}.includes(window.promptEnded)")
 
     def look_elsewhere(self) -> None:
         """Switch to another tab; the page loses focus for real."""

@@ -51,7 +51,7 @@ NEVER = {
             != (SELECT count(*) FROM credentials)""",
     "a confirmation without its two contexts": """
         SELECT c.id FROM confirmations c
-        WHERE 2 != (SELECT count(*) FROM contexts WHERE confirmation_id = c.id)""",
+        WHERE 1 != (SELECT count(*) FROM contexts WHERE confirmation_id = c.id)""",
     "a reference to nothing": "PRAGMA foreign_key_check",
 }
 

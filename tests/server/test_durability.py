@@ -160,6 +160,40 @@ def test_while_the_sync_is_held_nobody_hears_of_the_expiry(
     assert count_of(live, "deliveries") == 1
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["the approval holds", "its sync fails"])
+def test_a_read_after_the_deadline_waits_for_an_approval_from_before_it(
+    live: Live, disk: Disk, program: Program, alex: Person, fails: bool
+) -> None:
+    """Whoever derives `expired` here says it, and then the approval's commit ends."""
+    asked = program.ask(alex.username)["id"]
+    with background() as start:
+        disk.hold()
+        begun, wanted = disk.reached, disk.wanted
+        approving: Future[httpx2.Response] = start(alex.approve, asked)
+        disk.when_reached(begun + 1)
+        live.clock.advance(3600)
+        reads: Answers = [
+            start(program.get, f"/api/confirmations/{asked}"),
+            start(program.get, f"/api/confirmations/{asked}", wait=5),
+            start(alex.http.get, f"/confirm/{asked}/data"),
+        ]
+        cancelling = start(cancel, program, asked)
+        disk.when_wanted(wanted + 1 + len(reads) + 1)
+        assert not any(call.done() for call in [approving, cancelling, *reads])
+        if fails:
+            disk.error = sqlite3.OperationalError("disk I/O error")
+            disk.step()
+            disk.when_reached(begun + 2)
+            Failure.repaired(disk)
+        disk.release()
+        won = "expired" if fails else "approved"
+        assert approving.result().status_code == (503 if fails else 200)
+        assert {read.result().json()["status"] for read in reads} == {won}
+        assert cancelling.result().json()["confirmationStatus"] == won
+    assert status(program, asked) == won
+    assert count_of(live, "deliveries") == 1
+
+
 class Failure:
     """One way in which a commit fails."""
 

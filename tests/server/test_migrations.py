@@ -115,27 +115,51 @@ def test_a_migration_that_fails_leaves_nothing_of_any(
     bring_up(path, monkeypatch, FIRST, SECOND)
 
 
-MIGRATE = """
-import asyncio, sys
-from cosignet.server.store.connect import open_database
+START = """
+import asyncio, secrets, sys
+from cosignet.server.app import now_ms
+from cosignet.server.config import read_config
+from cosignet.server.install import open_installation
 
 async def run():
-    database, _ = await open_database("sqlite:///" + sys.argv[1], clock=lambda: 1)
-    await database.close()
+    opened = await open_installation(read_config(), clock=now_ms, random=secrets.token_bytes)
+    await opened.runtime.database.close()
+    print(opened.runtime.sealer.key_id)
 
+print("ready", flush=True)
+sys.stdin.readline()
 asyncio.run(run())
 """
 
 
-def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    command = [sys.executable, "-c", MIGRATE, str(path)]
-    starting = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(5)]
-    for process in starting:
-        _, said = process.communicate()
-        assert process.returncode == 0, said.decode()
-    with opened(path) as rows:
-        assert value(rows, "SELECT count(*) FROM schema_migrations") == len(migrate.migrations())
+def test_processes_that_start_together_make_one_store_with_one_key(tmp_path: Path) -> None:
+    for attempt in range(4):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        starting = [
+            subprocess.Popen(
+                [sys.executable, "-c", START],
+                env=os.environ | {"COSIGNET_DATA_DIR": str(folder)},
+                **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE),
+            )
+            for _ in range(6)
+        ]
+        for process in starting:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+        for process in starting:
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        ends = [(*process.communicate(), process.returncode) for process in starting]
+        assert [code for _, _, code in ends] == [0] * 6, b"".join(said for _, said, _ in ends)
+        assert len({key for key, _, _ in ends}) == 1
+        assert {path.name for path in folder.iterdir()} == {"cosignet.db", "encryption.key"}
+        with opened(folder / "cosignet.db") as rows:
+            assert value(rows, "SELECT count(*) FROM schema_migrations") == len(
+                migrate.migrations()
+            )
+            assert value(rows, "SELECT count(*) FROM organisations") == 2
 
 
 def test_what_is_no_database_is_refused_in_words(tmp_path: Path) -> None:

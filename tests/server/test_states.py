@@ -441,6 +441,8 @@ def test_an_outcome_is_recorded_once_and_only_after_consuming(
     wanted = {"result": "failed", "note": "exit status 1", "at": rfc3339(clock())}
     first = report(asked, {"result": "failed", "note": "exit status 1"})
     assert (first.status_code, first.json()["outcome"]) == (200, wanted)
+    again = report(asked, {"result": "failed", "note": "exit status 1"})
+    assert (again.status_code, again.json()) == (200, first.json())
     for result in ("failed", "executed", "unknown"):
         again = report(asked, {"result": result})
         assert (again.status_code, again.json()["code"]) == (409, "outcome_recorded")

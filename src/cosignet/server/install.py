@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+import contextlib
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,14 +126,14 @@ def _encryption_key(config: Config, random: Callable[[int], bytes]) -> bytes:
     if config.encryption_key is not None:
         return _decode_key(config.encryption_key, "COSIGNET_ENCRYPTION_KEY")
     path = config.data_dir / KEY_FILE
-    if path.exists():
-        return _decode_key(path.read_text("ascii"), str(path))
-    if sqlite_path(config.database_url).exists():
-        # Never generated beside an existing store: it could not read what is sealed there.
-        raise SetupError(f"{path} is missing. Restore it from your backup.")
-    key = random(SECRET_BYTES)
-    _write_private(path, base64.b64encode(key) + b"\n")
-    return key
+    # Looked for before the key, as another process may be making both, the key first.
+    store_exists = sqlite_path(config.database_url).exists()
+    if not path.exists():
+        if store_exists:
+            # Never generated beside an existing store: it could not read what is sealed there.
+            raise SetupError(f"{path} is missing. Restore it from your backup.")
+        _write_private(path, base64.b64encode(random(SECRET_BYTES)) + b"\n")
+    return _decode_key(path.read_text("ascii"), str(path))
 
 
 def _decode_key(text: str, where: str) -> bytes:
@@ -145,9 +147,13 @@ def _decode_key(text: str, where: str) -> bytes:
 
 
 def _write_private(path: Path, data: bytes) -> None:
+    """Make a file that only its owner reads: whole or not at all, and never over another's."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, draft = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    Path(draft).unlink()

@@ -1,12 +1,10 @@
 """Deciding: a passkey's signature, or a rejection, becomes the confirmation's one decision."""
 
 import hashlib
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cosignet.core.challenge import Purpose, challenge, context_hash
-from cosignet.core.confirmation import Confirmation, Rejection, RejectReason, Signature, Status
+from cosignet.core.confirmation import Confirmation, Rejection, RejectReason, Status
 from cosignet.core.errors import ApproverNotActivated, ApproverRevoked, Refusal
 from cosignet.core.jsontext import JsonValue, write_json
 from cosignet.core.leaf import SignedBy, assertion_hash
@@ -36,25 +34,25 @@ PROMPT_MS_MAX = 300_000
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What has just been recorded of a confirmation, durably."""
+
+    confirmation_id: str
+    status: Status
+    at: int
+    """Unix milliseconds."""
+    evidence_id: str | None
+    """None: nobody signed."""
+    rejection: Rejection | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Signed:
     """A verified signature with what recording it needs."""
 
     credential: StoredCredential
     assertion: VerifiedAssertion
     signature: NewSignature
-
-    def as_stored(self, at: int) -> Signature:
-        """Return it as it will be read; `at` is when it was recorded, in unix ms."""
-        return Signature(
-            approver_id=self.credential.webauthn.approver_id,
-            credential_id=self.credential.webauthn.id,
-            algorithm=self.credential.webauthn.algorithm,
-            public_key_spki=self.credential.public_key_spki,
-            context_hash=self.signature.context_hash,
-            raw_assertion=self.signature.raw_assertion,
-            assertion_hash=self.signature.assertion_hash,
-            signed_at=at,
-        )
 
     @property
     def by(self) -> SignedBy:
@@ -81,7 +79,7 @@ async def options(rt: Runtime, confirmation_id: str, purpose: Purpose) -> dict[s
     )
 
 
-async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> Confirmation:
+async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> Decision:
     """Approve by a passkey's signature over the confirmation's own challenge.
 
     A refused attempt leaves everything as it was, so nobody who has the link can burn it.
@@ -92,23 +90,20 @@ async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> C
     """
     confirmation = await pending(rt, confirmation_id)
     await _require_activated(rt, confirmation)
-    signed = await _verify(rt, confirmation, "approve", credential)
     evidence_id = rt.new_id()
-    async with _flagging(rt, confirmation, signed.credential), rt.database.transaction() as tx:
-        at = await confirmations.approve(tx, confirmation.id, evidence_id=evidence_id)
-        if at is not None:
-            await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
-            await owe_deliveries(rt, tx, confirmation, Status.APPROVED, at=at)
+    try:
+        signed = await _verify(rt, confirmation, "approve", credential)
+        async with rt.database.transaction() as tx:
+            at = await confirmations.approve(tx, confirmation.id, evidence_id=evidence_id)
+            if at is not None:
+                await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
+                await owe_deliveries(rt, tx, confirmation, Status.APPROVED, at=at)
+    except SignCountBack as back:
+        raise await _count_back(rt, confirmation, credential, back) from None
     # Durable here: decision, signature, leaf and deliveries together, or none of them.
     if at is None:
         raise await _lost(rt, confirmation)
-    return replace(
-        confirmation,
-        status=Status.APPROVED,
-        decided_at=at,
-        evidence_id=evidence_id,
-        signature=signed.as_stored(at),
-    )
+    return Decision(confirmation.id, Status.APPROVED, at, evidence_id, rejection=None)
 
 
 async def reject(
@@ -117,7 +112,7 @@ async def reject(
     *,
     credential: JsonValue,
     reason: RejectReason | None,
-) -> Confirmation:
+) -> Decision:
     """Reject; signed by a passkey if there is one, else as a tap on the page.
 
     The door has checked that an unsigned one comes from the page.
@@ -127,33 +122,30 @@ async def reject(
         Unavailable.
     """
     confirmation = await pending(rt, confirmation_id)
-    signed = None
-    if credential is not None:
-        await _require_activated(rt, confirmation)
-        signed = await _verify(rt, confirmation, "reject", credential)
-    evidence_id = None if signed is None else rt.new_id()
-    passkey = None if signed is None else signed.credential
-    async with _flagging(rt, confirmation, passkey), rt.database.transaction() as tx:
-        at = await confirmations.reject(
-            tx,
-            confirmation.id,
-            signed=signed is not None,
-            reason=reason,
-            evidence_id=evidence_id,
-        )
-        if at is not None:
-            if signed is not None and evidence_id is not None:
-                await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
-            await owe_deliveries(rt, tx, confirmation, Status.REJECTED, at=at)
+    signed = evidence_id = None
+    try:
+        if credential is not None:
+            await _require_activated(rt, confirmation)
+            signed = await _verify(rt, confirmation, "reject", credential)
+            evidence_id = rt.new_id()
+        async with rt.database.transaction() as tx:
+            at = await confirmations.reject(
+                tx,
+                confirmation.id,
+                signed=signed is not None,
+                reason=reason,
+                evidence_id=evidence_id,
+            )
+            if at is not None:
+                if signed is not None and evidence_id is not None:
+                    await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
+                await owe_deliveries(rt, tx, confirmation, Status.REJECTED, at=at)
+    except SignCountBack as back:
+        raise await _count_back(rt, confirmation, credential, back) from None
     if at is None:
         raise await _lost(rt, confirmation)
-    return replace(
-        confirmation,
-        status=Status.REJECTED,
-        decided_at=at,
-        evidence_id=evidence_id,
-        rejection=Rejection(signed=signed is not None, reason=reason),
-    )
+    rejection = Rejection(signed=signed is not None, reason=reason)
+    return Decision(confirmation.id, Status.REJECTED, at, evidence_id, rejection)
 
 
 def _context(confirmation: Confirmation, purpose: Purpose) -> str:
@@ -183,39 +175,29 @@ async def _verify(
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:
         raise CredentialUnknown
-    async with _flagging(rt, confirmation, stored):
-        verified = verify_assertion(
-            parsed,
-            expected_challenge=_challenge(confirmation, purpose),
-            relying_party=rt.relying_party,
-            credential=stored.webauthn,
-            expected_approver_id=confirmation.approver_id,
-        )
+    verified = verify_assertion(
+        parsed,
+        expected_challenge=_challenge(confirmation, purpose),
+        relying_party=rt.relying_party,
+        credential=stored.webauthn,
+        expected_approver_id=confirmation.approver_id,
+    )
     return _Signed(stored, verified, _signature(confirmation, purpose, stored, verified, value))
 
 
-@asynccontextmanager
-async def _flagging(
-    rt: Runtime, confirmation: Confirmation, credential: StoredCredential | None
-) -> AsyncGenerator[None]:
-    """Remember a passkey whose counter goes back in this block: it may be a copy.
+async def _count_back(
+    rt: Runtime, confirmation: Confirmation, value: JsonValue, refusal: SignCountBack
+) -> Refusal:
+    """Remember a passkey whose counter went back, it may be a copy, and return what to say.
 
-    Raises:
-        AlreadyDecided: no copy; the same answer, posted twice, has met its own count.
+    `AlreadyDecided`: it is no copy; the same answer, posted twice, has met its own count.
     """
-    try:
-        yield
-    except SignCountBack:
-        if credential is None:
-            raise
-        async with rt.database.transaction() as tx:
-            found = await confirmations.get(tx, confirmation.id)
-            decided = found is not None and found.decided
-            if not decided:
-                await credentials.flag(tx, credential.row_id)
-        if found is not None and decided:
-            raise already_decided(found) from None
-        raise
+    async with rt.database.transaction() as tx:
+        found = await confirmations.get(tx, confirmation.id)
+        if found is not None and found.decided:
+            return already_decided(found)
+        await credentials.flag(tx, parse_assertion(value).credential_id)
+    return refusal
 
 
 def _signature(

@@ -23,17 +23,14 @@ TOPIC = "confirmation"
 # The columns stand in the order of a Confirmation's fields, and then of those of its parts.
 _SELECT = """
 SELECT c.id, c.organisation_id, c.api_key_id, c.requester, c.approver_id, a.username, c.action,
-       c.payload, c.payload_hash, ya.context, no.context, c.risk, c.status, c.created_at,
+       c.payload, c.payload_hash, x.context, x.reject_context, c.risk, c.status, c.created_at,
        c.expires_at, c.decided_at, c.cancelled_at, c.evidence_id, c.consumed_at, c.consumed_by,
        c.rejection_signed, c.rejection_reason, c.outcome, c.outcome_note, c.outcome_at,
        k.credential_id, k.algorithm, k.public_key_spki, s.context_hash, s.raw_assertion,
        s.assertion_hash, s.signed_at
 FROM confirmations c
 JOIN approvers a ON a.id = c.approver_id
-JOIN contexts ya ON ya.confirmation_id = c.id AND ya.approver_id = c.approver_id
-    AND ya.purpose = 'approve'
-JOIN contexts no ON no.confirmation_id = c.id AND no.approver_id = c.approver_id
-    AND no.purpose = 'reject'
+JOIN contexts x ON x.confirmation_id = c.id AND x.approver_id = c.approver_id
 LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
     AND c.status = 'approved'
 LEFT JOIN credentials k ON k.id = s.credential_id
@@ -63,8 +60,8 @@ async def insert(tx: Transaction, confirmation: Confirmation) -> None:
         c.expires_at,
     )
     await tx.execute(
-        "INSERT INTO contexts (confirmation_id, organisation_id, approver_id, purpose, context)"
-        " VALUES ($1, $2, $3, 'approve', $4), ($1, $2, $3, 'reject', $5)",
+        "INSERT INTO contexts (confirmation_id, organisation_id, approver_id, context,"
+        " reject_context) VALUES ($1, $2, $3, $4, $5)",
         c.id,
         c.organisation_id,
         c.approver_id,

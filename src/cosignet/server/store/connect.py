@@ -1,5 +1,6 @@
 """From a database URL to an open, migrated database."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from cosignet.server.store.migrate import migrate
 from cosignet.server.store.sqlite import SqliteDatabase
 from cosignet.server.store.sqlite_file import hold_exclusively
 
+OPENING_ATTEMPTS = 100
+OPENING_PAUSE_SECONDS = 0.05
 _SQLITE = "sqlite:///"
 
 
@@ -43,7 +46,7 @@ async def open_database(url: str, *, clock: Callable[[], int]) -> tuple[Database
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     try:
-        database = SqliteDatabase(path, clock=clock)
+        database = await _open(path, clock)
     except sqlite3.Error as error:
         raise SetupError(f"{path} cannot be opened as a database: {error}.") from error
     try:
@@ -51,3 +54,15 @@ async def open_database(url: str, *, clock: Callable[[], int]) -> tuple[Database
     except BaseException:
         await database.close()
         raise
+
+
+async def _open(path: Path, clock: Callable[[], int]) -> SqliteDatabase:
+    # Two that make the same file at once cannot both wait: SQLite tells one to begin again.
+    for _ in range(OPENING_ATTEMPTS):
+        try:
+            return SqliteDatabase(path, clock=clock)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        await asyncio.sleep(OPENING_PAUSE_SECONDS)
+    return SqliteDatabase(path, clock=clock)

@@ -102,11 +102,12 @@ async def record_logged(tx: Transaction, row_id: str) -> bool:
     return changed == 1
 
 
-async def flag(tx: Transaction, row_id: str) -> None:
-    """Note that a credential's counter went back."""
+async def flag(tx: Transaction, credential_id: bytes) -> None:
+    """Note that a credential's counter went back; `credential_id` is WebAuthn's."""
     await tx.execute(
-        "UPDATE credentials SET flagged_at = clock_ms() WHERE id = $1 AND flagged_at IS NULL",
-        row_id,
+        "UPDATE credentials SET flagged_at = clock_ms()"
+        " WHERE credential_id = $1 AND flagged_at IS NULL",
+        credential_id,
     )
 
 

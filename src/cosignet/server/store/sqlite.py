@@ -15,9 +15,8 @@ import asyncio
 import logging
 import sqlite3
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
@@ -48,8 +47,8 @@ class SqliteTransaction:
 
     def __init__(self, group: _Group) -> None:
         self._connection = group.connection
-        self._group = group
-        self.notifications: list[tuple[str, str]] = []
+        self.group = group
+        self._notifications: list[tuple[str, str]] = []
 
     async def execute(self, sql: str, *values: SqlValue) -> int:
         """Run a statement and return how many rows it changed."""
@@ -71,7 +70,7 @@ class SqliteTransaction:
 
     def notify(self, topic: str, key: str) -> None:
         """Wake the listeners of a topic, once this transaction is durable."""
-        self.notifications.append((topic, key))
+        self._notifications.append((topic, key))
 
     def run(self, sql: str, values: tuple[SqlValue, ...] = ()) -> tuple[int, list[Row]]:
         """Run a statement to its end and return how many rows it changed, and those it returned.
@@ -84,17 +83,44 @@ class SqliteTransaction:
         except sqlite3.Error as error:
             if statement_is_wrong(error):
                 raise
-            self._group.broken = True
+            self.group.broken = True
             log.error("the database failed: %s", error)
             raise Unavailable("the database cannot be written") from error
 
-    def undo(self) -> None:
+    def leave(self, refusal: BaseException | None) -> Exception | None:
+        """Keep what was done in this savepoint, or undo it; return what went wrong with keeping."""
+        if refusal is not None:
+            self._undo()
+            return None
+        try:
+            self.run("RELEASE one")
+        except Exception as failure:
+            self._undo()
+            return failure
+        self.group.notifications.extend(self._notifications)
+        return None
+
+    def _undo(self) -> None:
         """Roll back to where this savepoint began; if that fails, nobody's commit may happen."""
         try:
             self._connection.raw.execute("ROLLBACK TO one")
             self._connection.raw.execute("RELEASE one")
         except (sqlite3.Error, MemoryError):
-            self._group.broken = True
+            self.group.broken = True
+
+
+class _Block:
+    """The block of a transaction; the event loop would keep track of a generator each time."""
+
+    def __init__(self, database: "SqliteDatabase") -> None:
+        self._database = database
+
+    async def __aenter__(self) -> SqliteTransaction:
+        self._transaction = await self._database.begin()
+        return self._transaction
+
+    async def __aexit__(self, _: object, refusal: BaseException | None, traceback: object) -> None:
+        await self._database.end(self._transaction, refusal)
 
 
 class SqliteDatabase:
@@ -126,32 +152,38 @@ class SqliteDatabase:
         """Call a listener for every notification of a topic, after its commit."""
         self._listeners[topic].append(listener)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[SqliteTransaction]:
+    def transaction(self) -> "_Block":
         """Begin a transaction; leaving the block returns when the shared commit is synced.
 
         Raises:
             Unavailable: it could not begin or the commit failed; nothing of it is visible.
         """
-        refusal: Exception | None = None
+        return _Block(self)
+
+    async def begin(self) -> SqliteTransaction:
+        """Wait for the turn, take it, and begin a savepoint in the shared transaction."""
         await self._open.wait()
-        async with self._turn:
-            group = await self._join()
-            transaction = SqliteTransaction(group)
-            try:
-                transaction.run("SAVEPOINT one")
-                yield transaction
-                transaction.run("RELEASE one")
-                group.notifications.extend(transaction.notifications)
-            except BaseException as error:
-                transaction.undo()
-                if not isinstance(error, Exception):
-                    raise
-                refusal = error
+        await self._turn.acquire()
+        try:
+            transaction = SqliteTransaction(await self._join())
+            transaction.run("SAVEPOINT one")
+        except BaseException:
+            self._turn.release()
+            raise
+        return transaction
+
+    async def end(self, transaction: SqliteTransaction, refusal: BaseException | None) -> None:
+        """Give the turn back, and return when what the transaction saw or did is durable."""
+        try:
+            failure = transaction.leave(refusal)
+        finally:
+            self._turn.release()
+        if refusal is not None and not isinstance(refusal, Exception):
+            return
         # Shielded: a client that hangs up must not cancel what others wait for.
-        await asyncio.shield(group.durable)
-        if refusal is not None:
-            raise refusal
+        await asyncio.shield(transaction.group.durable)
+        if failure is not None:
+            raise failure
 
     async def close(self) -> None:
         """Let running commits end, then close both connections."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from functools import cache
@@ -10,9 +11,11 @@ from pathlib import Path
 from cosignet.core.errors import SetupError
 from cosignet.server.store.db import SqlValue
 
-OPENING_SECONDS = 10
-"""How long opening waits for other processes that open, recover or change the file."""
+OPENING_SECONDS = 0.1
+"""How long one attempt to open waits for other processes that open, recover or change the file."""
+OVERWRITING_SECONDS = 5
 _STATEMENTS_CACHED = 256
+_CLOCK = "clock_ms()"
 _STATEMENT_ERRORS = frozenset(
     {
         sqlite3.SQLITE_ERROR,
@@ -36,9 +39,16 @@ def statement_is_wrong(error: sqlite3.Error) -> bool:
 
 
 @cache
-def _numbered(sql: str) -> str:
-    """Spell placeholders as SQLite binds them by number; no text of ours has another `$`."""
-    return sql.replace("$", "?")
+def _spelled(sql: str) -> tuple[str, bool]:
+    """Spell a statement for SQLite; say whether it wants the time after its values.
+
+    Placeholders are bound by number, and `clock_ms()` is one more of them: a function of ours would
+    be called back for every row. So the time stands still while a statement runs, too: what it
+    checks and what it writes agree.
+    """
+    highest = max(map(int, re.findall(r"\$(\d+)", sql)), default=0)
+    text = re.sub(r"\$(\d+)", r"?\1", sql).replace(_CLOCK, f"?{highest + 1}")
+    return text, _CLOCK in sql
 
 
 class Connection:
@@ -52,7 +62,6 @@ class Connection:
             sqlite3.Error: it cannot be opened, or is no database.
         """
         self._clock = clock
-        self._now = 0
         self.raw = sqlite3.connect(
             path,
             timeout=OPENING_SECONDS,
@@ -68,8 +77,6 @@ class Connection:
 
     def _set_up(self, *, read_only: bool) -> None:
         self.raw.row_factory = sqlite3.Row
-        # Frozen while a statement runs, so that what it checks and what it writes agree.
-        self.raw.create_function("clock_ms", 0, lambda: self._now)
         if self.raw.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise SetupError("The database's file system has no shared memory; use a local disk.")
         # FULL syncs the write-ahead log at every commit; NORMAL loses acknowledged decisions.
@@ -83,8 +90,8 @@ class Connection:
 
     def run(self, sql: str, values: tuple[SqlValue, ...]) -> sqlite3.Cursor:
         """Run one statement."""
-        self._now = self._clock()
-        return self.raw.execute(_numbered(sql), values)
+        text, tells_time = _spelled(sql)
+        return self.raw.execute(text, (*values, self._clock()) if tells_time else values)
 
     def overwrite_failed_commit(self) -> None:
         """Commit something of no meaning over what a failed commit left in the write-ahead log.
@@ -94,7 +101,7 @@ class Connection:
         would bring the commit back. The next commit overwrites it; so there is one at once.
         """
         number = self.raw.execute("PRAGMA user_version").fetchone()[0]
-        self.raw.execute(f"PRAGMA busy_timeout = {OPENING_SECONDS * 1000}")
+        self.raw.execute(f"PRAGMA busy_timeout = {OVERWRITING_SECONDS * 1000}")
         self.raw.execute(f"PRAGMA user_version = {(number + 1) % 2**31}")
         self.raw.execute("PRAGMA busy_timeout = 0")
 

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from cosignet.core.confirmation import Confirmation, Signature, Status
+from cosignet.core.confirmation import Confirmation, Rejection, Signature
 from cosignet.core.encoding import base64url, rfc3339
 
 
@@ -63,7 +63,7 @@ def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
         "decidedAt": time_or_null(c.decided_at),
         "cancelledAt": time_or_null(c.cancelled_at),
         "signedAt": None if c.signature is None else rfc3339(c.signature.signed_at),
-        "rejection": rejection(c),
+        "rejection": rejection(c.rejection),
         "evidenceId": c.evidence_id,
         "consumedAt": time_or_null(c.consumed_at),
         "outcome": outcome(c),
@@ -106,18 +106,16 @@ def shown(confirmation: Confirmation, *, rp_id: str, now: int) -> dict[str, Any]
         "signedAt": None if c.signature is None else rfc3339(c.signature.signed_at),
         "decidedAt": time_or_null(c.decided_at),
         "cancelledAt": time_or_null(c.cancelled_at),
-        "rejection": rejection(c),
+        "rejection": rejection(c.rejection),
         "evidenceId": c.evidence_id,
         "rpId": rp_id,
         "serverTime": rfc3339(now),
     }
 
 
-def rejection(confirmation: Confirmation) -> dict[str, Any] | None:
+def rejection(found: Rejection | None) -> dict[str, Any] | None:
     """Return how it was rejected, if it was."""
-    if confirmation.status is not Status.REJECTED or confirmation.rejection is None:
-        return None
-    return {"signed": confirmation.rejection.signed, "reason": confirmation.rejection.reason}
+    return None if found is None else {"signed": found.signed, "reason": found.reason}
 
 
 def outcome(confirmation: Confirmation) -> dict[str, Any] | None:

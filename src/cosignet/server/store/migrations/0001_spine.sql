@@ -131,14 +131,14 @@ CREATE TABLE confirmations (
 CREATE INDEX confirmations_by_organisation ON confirmations (organisation_id, created_at, id);
 CREATE INDEX confirmations_pending ON confirmations (expires_at) WHERE status = 'pending';
 
--- What else is signed: one text per approver and purpose, written at creation, never again.
+-- What else is signed: two texts per approver, written at creation, never again.
 CREATE TABLE contexts (
     confirmation_id TEXT NOT NULL REFERENCES confirmations (id),
     organisation_id TEXT NOT NULL REFERENCES organisations (id),
     approver_id TEXT NOT NULL REFERENCES approvers (id),
-    purpose TEXT NOT NULL CHECK (purpose IN ('approve', 'reject')),
-    context TEXT NOT NULL,
-    PRIMARY KEY (confirmation_id, approver_id, purpose)
+    context TEXT NOT NULL,            -- of an approval
+    reject_context TEXT NOT NULL,     -- of a signed rejection
+    PRIMARY KEY (confirmation_id, approver_id)
 );
 
 CREATE TABLE signatures (

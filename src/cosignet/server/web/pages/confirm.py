@@ -7,11 +7,13 @@ from pydantic import ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cosignet.core.card import exact, render
-from cosignet.core.confirmation import WAIT_SECONDS_MAX, Confirmation, RejectReason
+from cosignet.core.confirmation import WAIT_SECONDS_MAX, Confirmation, RejectReason, Status
+from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import PageTokenMissing
 from cosignet.server.secret import mint_code
 from cosignet.server.services import decide, watch
-from cosignet.server.web.answers import json_answer, rejection, shown, time_or_null
+from cosignet.server.services.decide import Decision
+from cosignet.server.web.answers import json_answer, rejection, shown
 from cosignet.server.web.call import Body, Call, optional_json, refusal_of
 from cosignet.server.web.markup import to_html
 from cosignet.server.web.rendering import page
@@ -87,7 +89,7 @@ async def reject(call: Call) -> Response:
         call.runtime, call.path("id"), credential=credential, reason=body.reason
     )
     if from_form:
-        return RedirectResponse(f"/confirm/{found.id}", 303)
+        return RedirectResponse(f"/confirm/{found.confirmation_id}", 303)
     return json_answer(_decided(found))
 
 
@@ -135,13 +137,13 @@ def _shown(call: Call, confirmation: Confirmation) -> dict[str, object]:
     return shown(confirmation, rp_id=runtime.relying_party.id, now=runtime.clock())
 
 
-def _decided(confirmation: Confirmation) -> dict[str, object]:
-    signature = confirmation.signature
+def _decided(decision: Decision) -> dict[str, object]:
+    at = rfc3339(decision.at)
     return {
-        "id": confirmation.id,
-        "status": confirmation.status,
-        "signedAt": time_or_null(None if signature is None else signature.signed_at),
-        "decidedAt": time_or_null(confirmation.decided_at),
-        "rejection": rejection(confirmation),
-        "evidenceId": confirmation.evidence_id,
+        "id": decision.confirmation_id,
+        "status": decision.status,
+        "signedAt": at if decision.status is Status.APPROVED else None,
+        "decidedAt": at,
+        "rejection": rejection(decision.rejection),
+        "evidenceId": decision.evidence_id,
     }

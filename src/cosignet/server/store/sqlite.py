@@ -7,8 +7,8 @@ state, and must not tell of something a failed sync would take back.
 
 After a failed commit everybody in it is told `Unavailable`, but first the connection is replaced
 and what the commit left in the write-ahead log is overwritten: not even a crash brings it back.
-(If the disk refuses that, too, it is tried again before the next transaction. A crash in between
-can then still bring back what was refused; no database can do better on a disk that is gone.)
+(If the disk refuses that, too, the next transaction tries again; a crash before that can bring back
+what was refused.)
 """
 
 import asyncio
@@ -153,11 +153,7 @@ class SqliteDatabase:
         self._listeners[topic].append(listener)
 
     def transaction(self) -> "_Block":
-        """Begin a transaction; leaving the block returns when the shared commit is synced.
-
-        Raises:
-            Unavailable: it could not begin or the commit failed; nothing of it is visible.
-        """
+        """Begin a transaction, as `Database` says; leaving the block waits for the shared sync."""
         return _Block(self)
 
     async def begin(self) -> SqliteTransaction:

@@ -3,7 +3,9 @@
 import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 from tests.people import PAYLOAD, Person, close_clients
@@ -17,9 +19,9 @@ TTL_SECONDS = 3_600
 LINK_SECONDS = 10
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Cast:
-    """A program and an approver at one server. Every method gives requests ready to be sent."""
+    """A program and an approver at one server; requests they make are ready to be sent."""
 
     server: Running
     person: Person
@@ -35,17 +37,18 @@ class Cast:
         }
         return [post("/api/confirmations", _json(body), {"x-api-key": self.key})] * count
 
-    def reads(self, confirmation_id: str, count: int) -> list[bytes]:
-        """Return requests that each read one confirmation's status."""
-        return [get(f"/api/confirmations/{confirmation_id}", {"x-api-key": self.key})] * count
+    def reads(self, ids: Sequence[str], count: int) -> list[bytes]:
+        """Return requests that read these confirmations' statuses, in turns."""
+        each = [get(f"/api/confirmations/{id_}", {"x-api-key": self.key}) for id_ in ids]
+        return list(islice(cycle(each), count))
 
     def create(self, count: int) -> list[str]:
         """Create confirmations and return their ids."""
         bodies = send(self.server.port, self.creations(count), status=201).bodies
         return [json.loads(body)["id"] for body in bodies]
 
-    def approvals(self, ids: list[str]) -> list[bytes]:
-        """Sign each of these confirmations and return requests that each approve one."""
+    def approvals(self, ids: Sequence[str]) -> list[bytes]:
+        """Sign these confirmations and return requests that each approve one."""
         asking = [self._as_page(id_, "options", {"purpose": "approve"}) for id_ in ids]
         signed: list[bytes] = []
         for id_, options in zip(ids, send(self.server.port, asking).bodies, strict=True):
@@ -71,9 +74,7 @@ def _owner_link(server: Running) -> str:
     # Said right after the port is open: the first answer can be quicker.
     deadline = time.monotonic() + LINK_SECONDS
     while time.monotonic() < deadline:
-        link = re.search(
-            r"http://localhost:\d+/register\?invite=\S+(?=\n)", server.said.read_text()
-        )
+        link = re.search(r"http://\S+/register\?invite=\S+(?=\n)", server.said.read_text())
         if link is not None:
             return link[0]
         time.sleep(0.01)

@@ -15,6 +15,8 @@ from bench.cast import Cast
 from bench.load import Slice, send
 from bench.servers import Running, blank, cosignet, floor
 
+POLLED = 100
+"""How many confirmations are polled at a time."""
 MEMORY_SECONDS = 1.0
 """A server has been idle that long when its memory is read."""
 
@@ -23,11 +25,11 @@ MEMORY_SECONDS = 1.0
 class Size:
     """How much is measured."""
 
-    pairs: int = 9
+    pairs: int = 11
     """Slices of each load, the floor's and Cosignet's in turns."""
-    creations: int = 1_500
-    reads: int = 4_000
-    approvals: int = 1_000
+    creations: int = 2_500
+    reads: int = 6_000
+    approvals: int = 1_200
     starts: int = 5
 
 
@@ -45,7 +47,7 @@ class Load:
 
     @property
     def ratios(self) -> list[float]:
-        """Each slice beside the floor's slice right before it."""
+        """Each slice beside the floor's right before or after it, of the same requests."""
         return [ours.rate / below.rate for ours, below in zip(self.ours, self.floor, strict=True)]
 
     @property
@@ -88,16 +90,16 @@ class Bench:
         )
 
     def reads(self, status: str) -> Load:
-        """Reads of one confirmation; the floor answers the same bytes from memory."""
-        [id_] = self.cast.create(1)
+        """Reads of some confirmations, as programs poll them; the floor answers one's bytes."""
+        ids = self.cast.create(POLLED)
         if status == "approved":
-            send(self.cast.server.port, self.cast.approvals([id_]))
-        [answer] = send(self.cast.server.port, self.cast.reads(id_, 1)).bodies
+            send(self.cast.server.port, self.cast.approvals(ids))
+        [answer] = send(self.cast.server.port, self.cast.reads(ids, 1)).bodies
         assert f'"status":"{status}"'.encode() in answer
         return self._load(
             0.6,
             floor("constant", self.folder, answer=answer),
-            lambda: self.cast.reads(id_, self.size.reads),
+            lambda: self.cast.reads(ids, self.size.reads),
         )
 
     def approvals(self) -> Load:
@@ -121,7 +123,7 @@ class Bench:
     def generator(self) -> Slice:
         """What the load generator does against a server that answers without reading."""
         with blank(self.folder) as running:
-            return send(running.port, self.cast.reads("blank", self.size.reads))
+            return send(running.port, self.cast.reads(["blank"], self.size.reads))
 
     def _load(
         self,
@@ -132,15 +134,14 @@ class Bench:
     ) -> Load:
         found = Load(goal, [], [])
         with serving as below:
-            for warm in (False, *[True] * self.size.pairs):
+            sides = [(below.port, found.floor), (self.cast.server.port, found.ours)]
+            for port, _ in sides:
+                send(port, batch(), status=status)  # warms up; not counted
+            for _ in range(self.size.pairs):
                 requests = batch()
-                slices = [
-                    send(port, requests, status=status)
-                    for port in (below.port, self.cast.server.port)
-                ]
-                if warm:
-                    found.floor.append(slices[0])
-                    found.ours.append(slices[1])
+                for port, slices in sides:
+                    slices.append(send(port, requests, status=status))
+                sides.reverse()  # or what slows down in between would always hit the same side
         return found
 
 

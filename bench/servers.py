@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,9 @@ class Running:
 
 
 @contextmanager
-def floor(kind: str, folder: Path, *, answer: bytes = b"{}", key: bytes = b"") -> Iterator[Running]:
+def floor(
+    kind: str, folder: Path, *, answer: bytes = b"{}", key: bytes = b""
+) -> Generator[Running]:
     """Run a floor (see `bench.floor`) in a folder of its own while the block runs."""
     answer_file, key_file = folder / f"{kind}.answer", folder / f"{kind}.key"
     answer_file.write_bytes(answer)
@@ -46,7 +48,7 @@ def floor(kind: str, folder: Path, *, answer: bytes = b"{}", key: bytes = b"") -
 
 
 @contextmanager
-def blank(folder: Path) -> Iterator[Running]:
+def blank(folder: Path) -> Generator[Running]:
     """Run the server that answers without reading while the block runs."""
     port = _free_port()
     with _running(["bench.blank", str(port)], port, folder / "blank.stderr", {}) as running:
@@ -54,7 +56,7 @@ def blank(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def cosignet(folder: Path) -> Iterator[Running]:
+def cosignet(folder: Path) -> Generator[Running]:
     """Run `cosignet serve` with a fresh data directory while the block runs."""
     port = _free_port()
     settings = {
@@ -68,8 +70,8 @@ def cosignet(folder: Path) -> Iterator[Running]:
 
 @contextmanager
 def _running(
-    program: Sequence[str], port: int, said: Path, settings: Mapping[str, str]
-) -> Iterator[Running]:
+    program: Sequence[str], port: int, said: Path, settings: dict[str, str]
+) -> Generator[Running]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")}
     started = time.perf_counter()
     with said.open("wb") as stderr:

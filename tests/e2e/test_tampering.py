@@ -47,7 +47,14 @@ ON_SCREEN = {
     "a second one above it": "main.prepend(signed.cloneNode(true))",
     "the exact text": "document.querySelector('#exact p').firstChild.data += ' '",
 }
-SHADOW = "signed.querySelector('.card').attachShadow({mode: 'open'}).append('Deploy to staging')"
+# The watch on the page does not see the last two; the check at the click does.
+AT_THE_CLICK = {
+    what: ON_SCREEN[what]
+    for what in ("a digit", "the title", "the approver", "the requester", "an added element")
+} | {
+    "a shadow": "signed.querySelector('.card').attachShadow({mode: 'open'}).append('Nothing')",
+    "a second one outside": "document.body.prepend(signed.cloneNode())",
+}
 
 
 def change(visitor: Visitor, script: str) -> None:
@@ -208,12 +215,11 @@ def test_a_change_on_the_screen_is_noticed_at_once(case: Case, what: str) -> Non
     case.is_blocked(CARD_CHANGED)
 
 
-@pytest.mark.parametrize("what", [*ON_SCREEN, "a shadow", "a second one outside"])
+@pytest.mark.parametrize("what", AT_THE_CLICK)
 def test_a_change_on_the_screen_is_noticed_at_the_click(case: Case, what: str) -> None:
-    more = {"a shadow": SHADOW, "a second one outside": "document.body.prepend(signed.cloneNode())"}
     case.visitor.context.add_init_script(NO_LIVE_WATCH)
     case.open()
-    change(case.visitor, (ON_SCREEN | more)[what])
+    change(case.visitor, AT_THE_CLICK[what])
     case.visitor.sees_badge("verified")
     case.visitor.approve.click()
     case.is_blocked(CARD_CHANGED)

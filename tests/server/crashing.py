@@ -240,12 +240,16 @@ class Crashing:
     """Starts and kills servers on one data directory, always at the same address."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
         self.url = f"http://localhost:{free_port()}"
+        self.pid = 0
+        self.move_to(data_dir)
+
+    def move_to(self, data_dir: Path) -> None:
+        """Use another data directory from the next start on."""
+        self.data_dir = data_dir
         self.database = data_dir / "cosignet.db"
         self._log = data_dir.with_name(data_dir.name + ".steps")
         self._stderr = data_dir.with_name(data_dir.name + ".stderr")
-        self.pid = 0
 
     def __enter__(self) -> "Crashing":
         self._launcher = subprocess.Popen(

@@ -20,7 +20,7 @@ from tests.people import JSON, PAYLOAD, Person, Program
 from tests.server.crashing import Crashing, sync_that_fails, syncs_can_fail
 from tests.server.rows import add_webhook, check, opened
 from tests.server.test_crashes import World
-from tests.server.together import Disk, background, eventually
+from tests.server.together import SECONDS, Disk, background, eventually
 
 from cosignet.core.errors import Refusal, Unavailable
 from cosignet.server.store import sqlite
@@ -465,7 +465,8 @@ def with_database(
                 await tx.execute("CREATE TABLE things (name TEXT PRIMARY KEY CHECK (name != ''))")
             await scenario(database)
         finally:
-            await database.close()
+            async with asyncio.timeout(SECONDS):
+                await database.close()
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(run())
@@ -575,7 +576,7 @@ def test_a_client_that_leaves_takes_no_neighbour_with_it(tmp_path: Path) -> None
 
         def held(connection: sqlite3.Connection) -> None:
             reached.set()
-            assert gate.wait(60)
+            assert gate.wait(SECONDS)
             SqliteDatabase.sync(connection)
 
         database.sync = held
@@ -599,6 +600,26 @@ def test_a_client_that_leaves_takes_no_neighbour_with_it(tmp_path: Path) -> None
     with_database(tmp_path, scenario)
 
 
+def test_a_client_that_leaves_while_another_process_writes_gives_its_turn_back(
+    tmp_path: Path,
+) -> None:
+    async def scenario(database: SqliteDatabase) -> None:
+        other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        leavers = [asyncio.create_task(put(database, name)) for name in "ab"]
+        await asyncio.sleep(3 * sqlite.BUSY_PAUSE_SECONDS)
+        for leaver in leavers:
+            leaver.cancel()
+        await asyncio.gather(*leavers, return_exceptions=True)
+        other.execute("COMMIT")
+        other.close()
+        async with asyncio.timeout(SECONDS):
+            await put(database, "c")
+        assert await names(database) == {"c"}
+
+    with_database(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["holds", "fails"])
 def test_a_refusal_waits_for_the_commit_whose_rows_it_has_read(tmp_path: Path, fails: bool) -> None:
     async def refused(database: SqliteDatabase) -> None:
@@ -611,7 +632,7 @@ def test_a_refusal_waits_for_the_commit_whose_rows_it_has_read(tmp_path: Path, f
 
         def held(connection: sqlite3.Connection) -> None:
             reached.set()
-            assert gate.wait(60)
+            assert gate.wait(SECONDS)
             if fails:
                 raise failing(sqlite3.SQLITE_IOERR_FSYNC)
             SqliteDatabase.sync(connection)

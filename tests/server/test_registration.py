@@ -29,7 +29,7 @@ def fresh(tmp_path: Path) -> Iterator[Live]:
 
 def openings(live: Live) -> list[dict[str, Any]]:
     async def work(rt: Runtime) -> list[dict[str, Any]]:
-        rows = await rt.database.reader.fetch("SELECT entry, opening FROM leaves ORDER BY id")
+        rows = await rt.database.reader.fetch("SELECT entry, opening FROM leaves ORDER BY subject")
         for row in rows:
             commitment = hashlib.sha256(row["opening"].encode()).digest()
             assert unbase64url(json.loads(row["entry"])["c"]) == commitment

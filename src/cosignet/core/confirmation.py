@@ -38,6 +38,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
     }
 )
 """Every change of status there is. A cancel is an expiry with `cancelled_at` set."""
+_OPEN = frozenset(status for status, changes in TRANSITIONS.items() if changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +109,4 @@ class Confirmation:
     @property
     def decided(self) -> bool:
         """Whether the status is terminal."""
-        return not TRANSITIONS[self.status]
+        return self.status not in _OPEN

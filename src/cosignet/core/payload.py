@@ -30,7 +30,8 @@ def canonical_payload(value: JsonValue) -> str:
     text = write_json(value, field="payload")
     if len(text.encode()) > CANONICAL_BYTES_MAX:
         raise PayloadTooLarge(field="payload")
-    if count_leaves(value) > LEAF_VALUES_MAX:
+    # Each value takes two characters at least, a comma or bracket among them.
+    if len(text) > 2 * LEAF_VALUES_MAX and count_leaves(value) > LEAF_VALUES_MAX:
         raise PayloadTooManyValues(field="payload")
     return text
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
 import os
-import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -38,7 +38,7 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     Raises:
         SetupError: it cannot be opened like this.
     """
-    found = await open_installation(config, clock=now_ms, random=secrets.token_bytes)
+    found = await open_installation(config, clock=now_ms, random=os.urandom)
     try:
         yield found.runtime
     finally:
@@ -99,6 +99,9 @@ async def serve(
     async with opened(config) as runtime:
         server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
         background = asyncio.create_task(sweep(runtime))
+        # What is loaded by now stays for good: looking through it again would only hold requests.
+        gc.collect()
+        gc.freeze()
         try:
             await server.serve()
         finally:

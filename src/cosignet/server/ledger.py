@@ -160,7 +160,6 @@ async def _record(
         return
     monitor_key = rt.sealer.unseal(organisation.monitor_key_sealed, purpose=MONITOR_KEY_PURPOSE)
     leaf = leaves.NewLeaf(
-        id=rt.new_id(),
         organisation_id=organisation.id,
         subject=subject,
         kind=kind,

@@ -9,7 +9,6 @@ from cosignet.server.store.db import Transaction
 class NewLeaf:
     """A leaf about to be recorded with what it tells of. `created_at` is unix milliseconds."""
 
-    id: str
     organisation_id: str
     subject: str
     kind: str
@@ -21,9 +20,8 @@ class NewLeaf:
 async def insert(tx: Transaction, leaf: NewLeaf) -> bool:
     """Record a leaf; whether its subject had none of this kind yet."""
     changed = await tx.execute(
-        "INSERT INTO leaves (id, organisation_id, subject, kind, entry, opening, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (subject, kind) DO NOTHING",
-        leaf.id,
+        "INSERT INTO leaves (organisation_id, subject, kind, entry, opening, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject, kind) DO NOTHING",
         leaf.organisation_id,
         leaf.subject,
         leaf.kind,

@@ -20,93 +20,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server.store.db import Found, Listener, Row, SqlValue
-from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
+from cosignet.server.store.db import Listener
+from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import SqliteReader
+from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
 
 BUSY_ATTEMPTS = 1_000
 BUSY_PAUSE_SECONDS = 0.005
 """How long a transaction waits for another process (the command line) to end its own: 5 s."""
 log = logging.getLogger("cosignet")
-
-
-class _Group:
-    """The transactions that share one commit."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.notifications: list[tuple[str, str]] = []
-        self.broken = False
-        # Somebody may leave before the commit fails; that is no unretrieved error.
-        self.durable.add_done_callback(lambda future: future.exception())
-
-
-class SqliteTransaction:
-    """One savepoint of the shared transaction."""
-
-    def __init__(self, group: _Group) -> None:
-        self._connection = group.connection
-        self.group = group
-        self._notifications: list[tuple[str, str]] = []
-
-    async def execute(self, sql: str, *values: SqlValue) -> int:
-        """Run a statement and return how many rows it changed."""
-        return self.run(sql, values)[0]
-
-    async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
-        """Return all rows, those of `RETURNING` included."""
-        return self.run(sql, values)[1]
-
-    async def fetch_one(self, sql: str, *values: SqlValue) -> Row | None:
-        """Return the first row, if any."""
-        rows = await self.fetch(sql, *values)
-        return rows[0] if rows else None
-
-    async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
-        """Return what `make` makes of the first row, if any."""
-        row = await self.fetch_one(sql, *values)
-        return None if row is None else make(row)
-
-    def notify(self, topic: str, key: str) -> None:
-        """Wake the listeners of a topic, once this transaction is durable."""
-        self._notifications.append((topic, key))
-
-    def run(self, sql: str, values: tuple[SqlValue, ...] = ()) -> tuple[int, list[Row]]:
-        """Run a statement to its end and return how many rows it changed, and those it returned.
-
-        A wrong one fails alone; a failing disk fails the whole group.
-        """
-        try:
-            cursor = self._connection.run(sql, values)
-            return cursor.rowcount, cursor.fetchall()
-        except sqlite3.Error as error:
-            if statement_is_wrong(error):
-                raise
-            self.group.broken = True
-            log.error("the database failed: %s", error)
-            raise Unavailable("the database cannot be written") from error
-
-    def leave(self, refusal: BaseException | None) -> Exception | None:
-        """Keep what was done in this savepoint, or undo it; return what went wrong with keeping."""
-        if refusal is not None:
-            self._undo()
-            return None
-        try:
-            self.run("RELEASE one")
-        except Exception as failure:
-            self._undo()
-            return failure
-        self.group.notifications.extend(self._notifications)
-        return None
-
-    def _undo(self) -> None:
-        """Roll back to where this savepoint began; if that fails, nobody's commit may happen."""
-        try:
-            self._connection.raw.execute("ROLLBACK TO one")
-            self._connection.raw.execute("RELEASE one")
-        except (sqlite3.Error, MemoryError):
-            self.group.broken = True
 
 
 class _Block:
@@ -140,7 +62,7 @@ class SqliteDatabase:
         turn of the event loop; the lock would let them go on one by one."""
         self._open.set()
         self._busy = False
-        self._group: _Group | None = None
+        self._group: Group | None = None
         self._commits: set[asyncio.Task[None]] = set()
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._writer: Connection | None = self._open_writer()
@@ -176,8 +98,7 @@ class SqliteDatabase:
             self._turn.release()
         if refusal is not None and not isinstance(refusal, Exception):
             return
-        # Shielded: a client that hangs up must not cancel what others wait for.
-        await asyncio.shield(transaction.group.durable)
+        await transaction.group.durable()
         if failure is not None:
             raise failure
 
@@ -191,12 +112,12 @@ class SqliteDatabase:
         if self._writer is not None:
             self._writer.raw.close()
 
-    async def _join(self) -> _Group:
+    async def _join(self) -> Group:
         """Return the open group, or open one and schedule its commit behind those who wait."""
         if self._group is None:
             connection = self._writer or await self._open_another()
             await self._begin(connection)
-            self._group = _Group(connection)
+            self._group = Group(connection)
             commit = asyncio.create_task(self._commit(self._group))
             self._commits.add(commit)
             commit.add_done_callback(self._commits.discard)
@@ -221,7 +142,7 @@ class SqliteDatabase:
         self._busy = True
         raise Unavailable("another process keeps the database busy")
 
-    async def _commit(self, group: _Group) -> None:
+    async def _commit(self, group: Group) -> None:
         # The lock is first come, first served: whoever waits for it now is in this commit.
         async with self._turn:
             self._group = None
@@ -231,17 +152,15 @@ class SqliteDatabase:
                 if failure is not None:
                     # Nobody is told before what failed is out of the way for good.
                     await self._replace(group.connection)
-                    group.durable.set_exception(failure)
-                    return
-                # Durable here. A crash from now on loses wake-ups, which a reader makes up for.
-                group.durable.set_result(None)
+                group.settle(failure)
             finally:
                 self._open.set()
-        for topic, key in group.notifications:
+        # Durable here, or refused. A crash now loses wake-ups, which a reader makes up for.
+        for topic, key in group.notifications if failure is None else ():
             for listener in self._listeners[topic]:
                 listener(key)
 
-    async def _sync(self, group: _Group) -> Unavailable | None:
+    async def _sync(self, group: Group) -> Unavailable | None:
         """Commit off the event loop; return what everybody is told if that fails."""
         failure = Unavailable("the change could not be made durable")
         if group.broken:

@@ -73,7 +73,8 @@ def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
 def full(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
     """Return what the requester reads: enough to verify the decision alone."""
     signature = confirmation.signature
-    return summary(confirmation, public_url) | {
+    answer = summary(confirmation, public_url)
+    answer |= {
         "payload": orjson.Fragment(confirmation.payload),
         "payloadText": confirmation.payload,
         "context": confirmation.context,
@@ -84,6 +85,7 @@ def full(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
         "credential": None if signature is None else _credential(signature),
         "rawAssertion": None if signature is None else orjson.Fragment(signature.raw_assertion),
     }
+    return answer
 
 
 def shown(confirmation: Confirmation, *, rp_id: str, now: int) -> dict[str, Any]:

@@ -115,8 +115,9 @@ class Call:
         value = parse_json(await self.raw_body() or b"{}")
         if not isinstance(value, dict):
             raise BodyNotObject
+        known = model.model_fields
         for name in value:
-            if name not in model.model_fields:
+            if name not in known:
                 raise FieldUnknown(field=excerpt(name))
         if None in value.values():
             value = _without_nulls(value, model)

@@ -1,11 +1,10 @@
 """From HTTP to an endpoint and back: guard first, refusals become answers, nothing else leaks."""
 
 import logging
-from typing import TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cosignet.core.errors import FieldUnknown, Refusal
 from cosignet.server.runtime import Runtime
@@ -22,11 +21,10 @@ from cosignet.server.web.static_files import static_files
 log = logging.getLogger("cosignet")
 REQUEST_ID_HEADER = b"x-request-id"
 _REQUEST_ID_BYTES = 8
-Header: TypeAlias = tuple[bytes, bytes]
 
 
 class Door:
-    """One route's ASGI application."""
+    """One route: its guard, its query and body, its endpoint."""
 
     def __init__(self, row: Row, runtime: Runtime) -> None:
         self._row = row
@@ -34,13 +32,12 @@ class Door:
         self._body_bytes_max = BODY_BYTES_MAX if row.guard.scope else CEREMONY_BYTES_MAX
         self._runtime = runtime
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request, or raise the refusal."""
         call = Call(self._runtime, scope, receive, self._body_bytes_max)
-        response = self._elsewhere(call) or await self._answer(call)
-        await response(scope, receive, send)
+        return self._elsewhere(call) or await self._inside(call)
 
-    async def _answer(self, call: Call) -> Response:
+    async def _inside(self, call: Call) -> Response:
         await self._row.guard.check(call)
         # Mail and chat programs add parameters of their own to the links people open.
         if self._row.answer is not None:
@@ -66,10 +63,10 @@ class Door:
 
 
 class Entrance:
-    """The outermost application: a request id, security headers, and an answer to everything."""
+    """The ASGI application: a request id, security headers, and an answer to everything."""
 
-    def __init__(self, application: ASGIApp, runtime: Runtime) -> None:
-        self._application = application
+    def __init__(self, router: Router, runtime: Runtime) -> None:
+        self._router = router
         self._runtime = runtime
         self._headers = dict(security_headers(runtime.public_url))
         self._pairs = list(self._headers.items())
@@ -79,31 +76,22 @@ class Entrance:
         if scope["type"] != "http":
             return
         request_id = self._runtime.random(_REQUEST_ID_BYTES).hex()
-        identity = (REQUEST_ID_HEADER, request_id.encode())
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*self._completed(message["headers"]), identity]
-            await send(message)
-
         try:
-            await self._application(scope, receive, send_with_headers)
+            response = await self._router.answer(scope, receive)
         except ClientDisconnect:
             return
         except Exception as error:
-            if started:
-                raise
             response = _refused(Request(scope), _refusal(error, request_id), request_id)
-            await response(scope, receive, send_with_headers)
+        self._complete(response, request_id)
+        await response(scope, receive, send)
 
-    def _completed(self, given: list[Header]) -> list[Header]:
-        own = [name for name, _ in given if name in self._headers]
-        if not own:
-            return given + self._pairs
-        return given + [pair for pair in self._pairs if pair[0] not in own]
+    def _complete(self, response: Response, request_id: str) -> None:
+        """Add the headers that every answer has, but for those it has set itself."""
+        own = [name for name, _ in response.raw_headers if name in self._headers]
+        response.raw_headers += (
+            [pair for pair in self._pairs if pair[0] not in own] if own else self._pairs
+        )
+        response.raw_headers.append((REQUEST_ID_HEADER, request_id.encode()))
 
 
 def _refusal(error: Exception, request_id: str) -> Refusal:
@@ -133,7 +121,7 @@ def build(runtime: Runtime) -> ASGIApp:
     """Return the web application of one node."""
     router = Router()
     for row in ROUTES:
-        router.add(row.method, row.path, Door(row, runtime))
+        router.add(row.method, row.path, Door(row, runtime).answer)
     for file in static_files():
-        router.add("GET", f"/static/{file.name}", file)
+        router.add("GET", f"/static/{file.name}", file.answer)
     return Entrance(router, runtime)

@@ -1,16 +1,23 @@
 """Finding what answers a path: segment by segment, in as many steps as the path has."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from cosignet.core.errors import NotFound
 from cosignet.server.web.errors import MethodNotAllowed
+
+Answerer: TypeAlias = Callable[[Scope, Receive], Awaitable[Response]]
+"""What stands behind a route: answers a request, or raises the refusal."""
 
 
 class _Place:
     """Where some segments lead."""
 
     def __init__(self) -> None:
-        self.methods: dict[str, ASGIApp] = {}
+        self.methods: dict[str, Answerer] = {}
         self.fixed: dict[str, _Place] = {}
         self.parameter = ""
         """The name of the next segment where it is none of the fixed ones; empty: there is none."""
@@ -28,12 +35,12 @@ class _Place:
 
 
 class Router:
-    """The ASGI application that passes a request on to the route of its path and method."""
+    """Passes a request on to the route of its path and method."""
 
     def __init__(self) -> None:
         self._root = _Place()
 
-    def add(self, method: str, path: str, application: ASGIApp) -> None:
+    def add(self, method: str, path: str, answerer: Answerer) -> None:
         """Add a route; a segment `{name}` of its path takes any text but the empty one."""
         place = self._root
         for segment in path.split("/")[1:]:
@@ -43,14 +50,15 @@ class Router:
                 place = place.behind
             else:
                 place = place.fixed.setdefault(segment, _Place())
-        place.methods[method] = application
+        place.methods[method] = answerer
         if method == "GET":
-            place.methods["HEAD"] = application
+            place.methods["HEAD"] = answerer
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on.
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
+        """Answer one request.
 
         Raises:
+            Refusal: the route's own.
             NotFound: there is no such path.
             MethodNotAllowed: it has other methods.
         """
@@ -60,8 +68,8 @@ class Router:
             place = place.next(segment, parameters)
         if not place.methods:
             raise NotFound
-        application = place.methods.get(scope["method"])
-        if application is None:
+        answerer = place.methods.get(scope["method"])
+        if answerer is None:
             raise MethodNotAllowed(", ".join(sorted(place.methods)))
         scope["path_params"] = parameters
-        await application(scope, receive, send)
+        return await answerer(scope, receive)

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -21,7 +21,7 @@ MEDIA_TYPES = {
 
 
 class StaticFile:
-    """One file's ASGI application."""
+    """One file."""
 
     def __init__(self, name: str, content: bytes) -> None:
         self.name = name
@@ -35,11 +35,9 @@ class StaticFile:
             "vary": "accept-encoding",
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file, or nothing if the browser has it."""
-        await self._answer(Request(scope))(scope, receive, send)
-
-    def _answer(self, request: Request) -> Response:
+    async def answer(self, scope: Scope, _: Receive) -> Response:
+        """Return the file, or nothing if the browser has it."""
+        request = Request(scope)
         if request.headers.get("if-none-match") == self._headers["etag"]:
             return Response(status_code=304, headers=self._headers)
         if "gzip" in request.headers.get("accept-encoding", ""):
@@ -48,7 +46,7 @@ class StaticFile:
 
 
 def static_files() -> list[StaticFile]:
-    """Return each file's application; nothing on the disk is reachable by name."""
+    """Return each file; nothing on the disk is reachable by name."""
     folder = resources.files("cosignet.server.web") / "static"
     return [
         StaticFile(file.name, file.read_bytes())

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 Answer = TypeVar("Answer")
 
 
 async def unless_gone(
-    request: Request, answering: Coroutine[Any, Any, Answer], *, waits: bool
+    receive: Receive, answering: Coroutine[Any, Any, Answer], *, waits: bool
 ) -> Answer:
     """Return the answer, or stop working on it as soon as the client hangs up.
 
@@ -23,7 +24,7 @@ async def unless_gone(
     if not waits:
         return await answering
     answer = asyncio.ensure_future(answering)
-    gone = asyncio.ensure_future(_gone(request))
+    gone = asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
@@ -34,6 +35,6 @@ async def unless_gone(
         gone.cancel()
 
 
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass

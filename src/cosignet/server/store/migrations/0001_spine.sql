@@ -117,7 +117,7 @@ CREATE TABLE confirmations (
     cancelled_at BIGINT,
     rejection_signed BOOLEAN,
     rejection_reason TEXT,
-    evidence_id TEXT UNIQUE,          -- opens the evidence, not the approval page
+    evidence_id TEXT,                 -- opens the evidence, not the approval page
     consumed_at BIGINT,
     consumed_by TEXT,                 -- API key
     consume_token_hash BYTEA,
@@ -128,6 +128,8 @@ CREATE TABLE confirmations (
     CHECK (consumed_at IS NULL OR status = 'approved'),
     CHECK (outcome IS NULL OR consumed_at IS NOT NULL)
 );
+CREATE UNIQUE INDEX confirmations_evidence ON confirmations (evidence_id)
+    WHERE evidence_id IS NOT NULL;
 CREATE INDEX confirmations_by_organisation ON confirmations (organisation_id, created_at, id);
 CREATE INDEX confirmations_pending ON confirmations (expires_at) WHERE status = 'pending';
 
@@ -156,16 +158,16 @@ CREATE TABLE signatures (
 
 -- Leaves of the transparency log. Written with what they record; numbered by the sequencer.
 CREATE TABLE leaves (
-    id TEXT PRIMARY KEY,
     organisation_id TEXT NOT NULL REFERENCES organisations (id),
     subject TEXT NOT NULL,            -- the confirmation or credential
     kind TEXT NOT NULL,
     entry BYTEA NOT NULL,             -- the leaf's public bytes, exactly
     opening TEXT NOT NULL,            -- what they commit to, exactly
     created_at BIGINT NOT NULL,
-    leaf_index BIGINT UNIQUE,         -- NULL until sequenced
-    UNIQUE (subject, kind)
+    leaf_index BIGINT,                -- NULL until sequenced
+    PRIMARY KEY (subject, kind)
 );
+CREATE UNIQUE INDEX leaves_sequenced ON leaves (leaf_index) WHERE leaf_index IS NOT NULL;
 CREATE INDEX leaves_pending ON leaves (created_at) WHERE leaf_index IS NULL;
 
 CREATE TABLE webhooks (

@@ -93,7 +93,7 @@ async def read(call: Call) -> Response:
     """Read a confirmation; with `wait`, as soon as it is decided or the seconds are over."""
     seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
     reading = watch.get_own(call.runtime, call.api_key, call.path("id"), wait_seconds=seconds)
-    return _answer(call, await unless_gone(call.request, reading, waits=seconds > 0))
+    return _answer(call, await unless_gone(call.receive, reading, waits=seconds > 0))
 
 
 async def list_(call: Call) -> Response:

@@ -64,7 +64,7 @@ async def data(call: Call) -> Response:
     """Give the page's script everything that is signed; with `wait`, once it is decided."""
     seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
     reading = watch.get(call.runtime, call.path("id"), wait_seconds=seconds)
-    return json_answer(_shown(call, await unless_gone(call.request, reading, waits=seconds > 0)))
+    return json_answer(_shown(call, await unless_gone(call.receive, reading, waits=seconds > 0)))
 
 
 async def options(call: Call, body: Options) -> Response:

@@ -1,0 +1,109 @@
+"""One transaction of SQLite's shared one: a savepoint; and the group that shares a commit."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+
+from cosignet.core.errors import Unavailable
+from cosignet.server.store.db import Found, Row, SqlValue
+from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
+
+log = logging.getLogger("cosignet")
+
+
+class Group:
+    """The transactions that share one commit."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.notifications: list[tuple[str, str]] = []
+        self.broken = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def durable(self) -> None:
+        """Return when the commit is synced. Who leaves earlier takes no neighbour along.
+
+        Raises:
+            Unavailable: it failed.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    def settle(self, failure: Unavailable | None) -> None:
+        """Tell everybody how the commit ended."""
+        for waiter in self._waiting:
+            if waiter.done():
+                continue
+            if failure is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(failure)
+
+
+class SqliteTransaction:
+    """One savepoint of the shared transaction."""
+
+    def __init__(self, group: Group) -> None:
+        self._connection = group.connection
+        self.group = group
+        self._notifications: list[tuple[str, str]] = []
+
+    async def execute(self, sql: str, *values: SqlValue) -> int:
+        """Run a statement and return how many rows it changed."""
+        return self.run(sql, values)[0]
+
+    async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
+        """Return all rows, those of `RETURNING` included."""
+        return self.run(sql, values)[1]
+
+    async def fetch_one(self, sql: str, *values: SqlValue) -> Row | None:
+        """Return the first row, if any."""
+        rows = await self.fetch(sql, *values)
+        return rows[0] if rows else None
+
+    async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
+        """Return what `make` makes of the first row, if any."""
+        row = await self.fetch_one(sql, *values)
+        return None if row is None else make(row)
+
+    def notify(self, topic: str, key: str) -> None:
+        """Wake the listeners of a topic, once this transaction is durable."""
+        self._notifications.append((topic, key))
+
+    def run(self, sql: str, values: tuple[SqlValue, ...] = ()) -> tuple[int, list[Row]]:
+        """Run a statement to its end and return how many rows it changed, and those it returned.
+
+        A wrong one fails alone; a failing disk fails the whole group.
+        """
+        try:
+            cursor = self._connection.run(sql, values)
+            return cursor.rowcount, cursor.fetchall()
+        except sqlite3.Error as error:
+            if statement_is_wrong(error):
+                raise
+            self.group.broken = True
+            log.error("the database failed: %s", error)
+            raise Unavailable("the database cannot be written") from error
+
+    def leave(self, refusal: BaseException | None) -> Exception | None:
+        """Keep what was done in this savepoint, or undo it; return what went wrong with keeping."""
+        if refusal is not None:
+            self._undo()
+            return None
+        try:
+            self.run("RELEASE one")
+        except Exception as failure:
+            self._undo()
+            return failure
+        self.group.notifications.extend(self._notifications)
+        return None
+
+    def _undo(self) -> None:
+        """Roll back to where this savepoint began; if that fails, nobody's commit may happen."""
+        try:
+            self._connection.raw.execute("ROLLBACK TO one")
+            self._connection.raw.execute("RELEASE one")
+        except (sqlite3.Error, MemoryError):
+            self.group.broken = True

@@ -323,7 +323,7 @@ def crash_at(world: World, change: Change, step: int) -> bool:
 
 
 CHANGES: dict[type[Change], tuple[str, ...]] = {
-    Create: ("INSERT INTO confirmations", "INSERT INTO contexts"),
+    Create: ("INSERT INTO confirmations",),
     Approve: (
         "UPDATE confirmations SET status = 'approved'",
         "UPDATE credentials SET sign_count",
@@ -372,7 +372,8 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
         died += 1
     steps = world.server.steps
     assert died == len(steps)
-    assert_in_order(["BEGIN", *CHANGES[change], "RELEASE", "COMMIT", AFTER_COMMIT], steps)
+    kept = [] if change is Create else ["RELEASE"]  # one statement needs no savepoint
+    assert_in_order(["BEGIN", *CHANGES[change], *kept, "COMMIT", AFTER_COMMIT], steps)
     assert_in_order([IN_COMMIT, AFTER_COMMIT, "http.response.start", "answered"], steps)
 
 

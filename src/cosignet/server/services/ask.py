@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cosignet.core.access import DECIDING_ROLES, ApiKey, Approver
-from cosignet.core.challenge import Context, Purpose
+from cosignet.core.challenge import Context
 from cosignet.core.confirmation import Confirmation, Status
 from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.errors import ApproverUnknown, NotTheCreator
@@ -39,7 +39,7 @@ async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
     if approver is None or approver.revoked_at is not None or approver.role not in DECIDING_ROLES:
         raise ApproverUnknown(field="username")
     confirmation = _new(rt, key, approver, request)
-    async with rt.database.transaction() as tx:
+    async with rt.database.transaction(single=True) as tx:
         await confirmations.insert(tx, confirmation)
     return confirmation
 
@@ -68,27 +68,26 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
     expires_at = now + request.ttl_seconds * 1000
     confirmation_id = rt.new_id()
 
-    def context(purpose: Purpose) -> str:
-        return Context(
-            purpose=purpose,
-            confirmation=confirmation_id,
-            org=key.organisation_slug,
-            action=request.action,
-            approver=approver.username,
-            approver_id=approver.id,
-            requester=key.name,
-            requester_key_id=key.id,
-            rp_id=rt.relying_party.id,
-            origin=rt.relying_party.origin,
-            created_at=rfc3339(now),
-            expires_at=rfc3339(expires_at),
-            quorum=1,
-            policy=None,
-            risk="normal",
-            reveal=False,
-            salt=base64url(rt.random(SALT_BYTES)),
-        ).text
-
+    context = Context(
+        purpose="approve",
+        confirmation=confirmation_id,
+        org=key.organisation_slug,
+        action=request.action,
+        approver=approver.username,
+        approver_id=approver.id,
+        requester=key.name,
+        requester_key_id=key.id,
+        rp_id=rt.relying_party.id,
+        origin=rt.relying_party.origin,
+        created_at=rfc3339(now),
+        expires_at=rfc3339(expires_at),
+        quorum=1,
+        policy=None,
+        risk="normal",
+        reveal=False,
+        salt=base64url(rt.random(SALT_BYTES)),
+    )
+    reject_context = context._replace(purpose="reject", salt=base64url(rt.random(SALT_BYTES)))
     return Confirmation(
         id=confirmation_id,
         organisation_id=key.organisation_id,
@@ -99,8 +98,8 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
         action=request.action,
         payload=request.payload,
         payload_hash=payload_hash(request.payload),
-        context=context("approve"),
-        reject_context=context("reject"),
+        context=context.text,
+        reject_context=reject_context.text,
         risk="normal",
         status=Status.PENDING,
         created_at=now,

@@ -1,4 +1,4 @@
-"""Confirmations and their contexts.
+"""Confirmations, with the two contexts that their approver can sign.
 
 Every change of status is one conditional UPDATE whose row count is the answer; the database's
 clock decides. None of them is reachable but through TRANSITIONS in `core/confirmation.py`.
@@ -23,14 +23,13 @@ TOPIC = "confirmation"
 # The columns stand in the order of a Confirmation's fields, and then of those of its parts.
 _SELECT = """
 SELECT c.id, c.organisation_id, c.api_key_id, c.requester, c.approver_id, a.username, c.action,
-       c.payload, c.payload_hash, x.context, x.reject_context, c.risk, c.status, c.created_at,
+       c.payload, c.payload_hash, c.context, c.reject_context, c.risk, c.status, c.created_at,
        c.expires_at, c.decided_at, c.cancelled_at, c.evidence_id, c.consumed_at, c.consumed_by,
        c.rejection_signed, c.rejection_reason, c.outcome, c.outcome_note, c.outcome_at,
        k.credential_id, k.algorithm, k.public_key_spki, s.context_hash, s.raw_assertion,
        s.assertion_hash, s.signed_at
 FROM confirmations c
 JOIN approvers a ON a.id = c.approver_id
-JOIN contexts x ON x.confirmation_id = c.id AND x.approver_id = c.approver_id
 LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
     AND c.status = 'approved'
 LEFT JOIN credentials k ON k.id = s.credential_id
@@ -41,12 +40,12 @@ _APPROVER_ID, _STATUS, _REJECTION, _OUTCOME, _SIGNATURE = 4, 12, 20, 22, 25
 
 
 async def insert(tx: Transaction, confirmation: Confirmation) -> None:
-    """Store a new pending confirmation with both of its contexts."""
+    """Store a new pending confirmation."""
     c = confirmation
     await tx.execute(
         "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
-        " action, payload, payload_hash, risk, status, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11)",
+        " action, payload, payload_hash, context, reject_context, risk, status, created_at,"
+        " expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', $12, $13)",
         c.id,
         c.organisation_id,
         c.api_key_id,
@@ -55,18 +54,11 @@ async def insert(tx: Transaction, confirmation: Confirmation) -> None:
         c.action,
         c.payload,
         c.payload_hash,
+        c.context,
+        c.reject_context,
         c.risk,
         c.created_at,
         c.expires_at,
-    )
-    await tx.execute(
-        "INSERT INTO contexts (confirmation_id, organisation_id, approver_id, context,"
-        " reject_context) VALUES ($1, $2, $3, $4, $5)",
-        c.id,
-        c.organisation_id,
-        c.approver_id,
-        c.context,
-        c.reject_context,
     )
 
 

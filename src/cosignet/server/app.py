@@ -44,6 +44,7 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     try:
         yield found.runtime
     finally:
+        found.runtime.aside.close()
         await found.runtime.database.close()
 
 

@@ -175,12 +175,14 @@ async def _verify(
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:
         raise CredentialUnknown
-    verified = verify_assertion(
-        parsed,
-        expected_challenge=_challenge(confirmation, purpose),
-        relying_party=rt.relying_party,
-        credential=stored.webauthn,
-        expected_approver_id=confirmation.approver_id,
+    verified = await rt.aside.run(
+        lambda: verify_assertion(
+            parsed,
+            expected_challenge=_challenge(confirmation, purpose),
+            relying_party=rt.relying_party,
+            credential=stored.webauthn,
+            expected_approver_id=confirmation.approver_id,
+        )
     )
     return _Signed(stored, verified, _signature(confirmation, purpose, stored, verified, value))
 

@@ -111,7 +111,7 @@ async def page(
 
 
 async def approve(
-    tx: Transaction, confirmation_id: str, *, evidence_id: str, match_code: str | None
+    tx: Transaction, confirmation_id: str, *, evidence_id: str, match_code: str | None = None
 ) -> int | None:
     """Decide `approved`; return when (unix ms), or None if it was no longer pending in time.
 

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from tests.test_docs import PAGES, ROOT
 
 from cosignet.cli.main import parser
-from cosignet.core import access, confirmation, jsontext, leaf, payload
+from cosignet.core import access, confirmation, jsontext, leaf, match_code, payload, private_view
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger
@@ -73,15 +73,28 @@ def test_every_field_of_an_answer_is_named() -> None:
 
 def test_every_word_of_the_wire_is_named() -> None:
     words = [*access.Scope, *confirmation.Status, access.USERNAME.pattern]
+    words.append(match_code.MATCH_CODE_PATTERN)
     for one in (confirmation.RejectReason, confirmation.OutcomeResult):
         words += one.__args__
     assert [word for word in words if f"`{word}`" not in API] == []
 
 
-LIMITED = (access, confirmation, payload, jsontext, call)
+LIMITED = (access, confirmation, match_code, private_view, payload, jsontext, call)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, decide, enroll, practice, invite, app)
+    for module in (
+        *LIMITED,
+        leaf,
+        match_code,
+        private_view,
+        errors,
+        ledger,
+        decide,
+        enroll,
+        practice,
+        invite,
+        app,
+    )
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }

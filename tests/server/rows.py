@@ -49,6 +49,20 @@ NEVER = {
     "a registration that no invite paid for": """
         SELECT 1 WHERE (SELECT coalesce(sum(uses), 0) FROM invites)
             != (SELECT count(*) FROM credentials)""",
+    "a confirmation above normal risk without a match code, or one below with it": """
+        SELECT id FROM confirmations WHERE (risk != 'normal') != (match_code IS NOT NULL)
+            OR (match_code IS NULL) != (match_choices IS NULL)""",
+    "a match code that is not among its choices": """
+        SELECT id FROM confirmations
+        WHERE instr(' ' || match_choices || ' ', ' ' || match_code || ' ') = 0""",
+    "a count of wrong picks without the last one's time": """
+        SELECT id FROM confirmations
+        WHERE (wrong_picks = 0) != (wrong_pick_at IS NULL)""",
+    "a view of what is not private, or of nobody who may see it": """
+        SELECT v.confirmation_id FROM private_views v
+        WHERE NOT EXISTS (SELECT 1 FROM confirmations c JOIN credentials k
+            ON k.id = v.credential_id AND k.approver_id = v.approver_id
+            WHERE c.id = v.confirmation_id AND c.private AND c.approver_id = v.approver_id)""",
     "a reference to nothing": "PRAGMA foreign_key_check",
 }
 

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
+Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
@@ -20,10 +22,12 @@ class Aside:
         self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
         self._working: asyncio.Task[None] | None = None
 
-    async def run(self, function: Callable[[], Result]) -> Result:
+    async def run(
+        self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
         """Return what a function returns, or raise what it raises; it touches nothing shared."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((function, future))
+        self._waiting.append((partial(function, *args, **kwargs), future))
         if self._working is None:
             self._working = asyncio.create_task(self._work())
         return await future

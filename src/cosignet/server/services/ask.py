@@ -1,12 +1,15 @@
 """Asking: a program names an action, its exact payload, and who decides."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from cosignet.core.access import DECIDING_ROLES, ApiKey, Approver
 from cosignet.core.challenge import Context
-from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.characters import is_hidden
+from cosignet.core.confirmation import Confirmation, Risk, Status
 from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.errors import ApproverUnknown, NotTheCreator
+from cosignet.core.match_code import MATCH_RANDOM_BYTES, draw_match_code
 from cosignet.core.payload import payload_hash
 from cosignet.server.ledger import already_decided, current, owe_deliveries
 from cosignet.server.runtime import Runtime
@@ -24,6 +27,9 @@ class Request:
     payload: str
     """Canonical text."""
     ttl_seconds: int
+    risk: Risk
+    """At least; what a person could misread is never of normal risk."""
+    private: bool
 
 
 async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
@@ -83,10 +89,13 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
         expires_at=rfc3339(expires_at),
         quorum=1,
         policy=None,
-        risk="normal",
+        risk=request.risk,
         reveal=False,
         salt=base64url(rt.random(SALT_BYTES)),
     )
+    if request.risk == "normal" and _is_odd(request.payload, context.text):
+        context = context._replace(risk="high")
+    risk = cast(Risk, context.risk)
     reject_context = context._replace(purpose="reject", salt=base64url(rt.random(SALT_BYTES)))
     return Confirmation(
         id=confirmation_id,
@@ -100,16 +109,22 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
         payload_hash=payload_hash(request.payload),
         context=context.text,
         reject_context=reject_context.text,
-        risk="normal",
+        risk=risk,
+        private=request.private,
         status=Status.PENDING,
         created_at=now,
         expires_at=expires_at,
         decided_at=None,
         cancelled_at=None,
-        rejection=None,
         evidence_id=None,
-        signature=None,
         consumed_at=None,
         consumed_by=None,
+        match=None if risk == "normal" else draw_match_code(rt.random(MATCH_RANDOM_BYTES)),
+        rejection=None,
         outcome=None,
+        signature=None,
     )
+
+
+def _is_odd(payload: str, context: str) -> bool:
+    return any(is_hidden(ord(character)) for character in payload + context)

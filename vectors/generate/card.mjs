@@ -37,6 +37,7 @@ const flag = (words) => ["span", { class: "flag" }, words];
 const odd = (words) => ["span", { class: "flag odd" }, words];
 const twin = (...key) => [...key, odd("looks like another name")];
 const isText = flag("text");
+const numeric = (spelling) => ["span", { class: "text number" }, spelling];
 const MIXED = odd("mixed or look-alike letters");
 const BACKWARDS = odd("right-to-left letters");
 const turned = (letters) => ["span", { dir: "rtl" }, letters];
@@ -144,10 +145,10 @@ shows("empty-key-words", "a name that reads like what is said of the empty one i
     row("empty text", number("3"))));
 
 shows("lookalikes", "a text that reads like another kind of value is labelled",
-  '{"a":"42","b":"-1.5e+3","c":"true","d":"null","e":"yes (true)","f":"empty text","g":"42 ","h":"1.","i":"0x1F","j":"True"}',
+  '{"a":"42","b":"-1.5e+3","c":"true","d":"null","e":"yes (true)","f":"empty text","g":"42 ","h":"1.","i":"0x1F","j":"True","k":"111111111111111111111111","l":"1111111111111111111111111"}',
   fields(
-    row("a", text("42"), isText),
-    row("b", text("-1.5e+3"), isText),
+    row("a", numeric("42"), isText),
+    row("b", numeric("-1.5e+3"), isText),
     row("c", text("true"), isText),
     row("d", text("null"), isText),
     row("e", text("yes (true)"), isText),
@@ -156,6 +157,8 @@ shows("lookalikes", "a text that reads like another kind of value is labelled",
     row("h", text("1.")),
     row("i", text("0x1F")),
     row("j", text("True")),
+    row("k", numeric("1".repeat(24)), isText),
+    row("l", text("1".repeat(25)), isText),
   ));
 
 shows("nested", "objects and lists show their structure",
@@ -446,7 +449,7 @@ shows("no-dates", "what is no date stays a text",
     ...["2026-02-29", "2026-00-10", "2026-13-01", "2026-11-00", "2026-11-31", "0999-01-01",
       "2026-11-20T24:00:00Z", "2026-11-20T23:60Z", "2026-11-20T23:59:60Z", "2026-11-20 20:45",
       "2026-11-20T20:45:25,1Z"].map((value, i) => row("abcdefghijk"[i], text(value))),
-    row("l", text("20261120"), isText),
+    row("l", numeric("20261120"), isText),
     row("m", text("2026-11-20T")),
     row("n", text("٢026-11-20")),
     row("o", text("2026-11-20", chip("space"))),
@@ -472,7 +475,7 @@ shows("no-pairs", "names apart, swapped or spelled otherwise are no pair; a text
     row("b", fields(row("Was", number("1")), row("now", number("2")))),
     row("c", fields(row("was", number("1")))),
     row("d", fields(row("was now", number("1")))),
-    row("e", fields(beside("pair", ["was", number("1")], ["now", text("1"), isText]))),
+    row("e", fields(beside("pair", ["was", number("1")], ["now", numeric("1"), isText]))),
     row("f", fields(beside("pair", ["was", fields(row("k", number("1")))],
       ["now", fields(row("k", number("1"))), flag("no change")]))),
   ));
@@ -482,8 +485,8 @@ shows("money", "an amount and its currency are one line, digits as they are sign
   fields(
     beside("money", ["amount", number("1234567.05")], ["currency", text("EUR")]),
     row("a", fields(beside("money", ["currency", text("JPY")], ["amount", number("-4200")]))),
-    row("b", fields(beside("money", ["amount", text("0018.900"), isText], ["currency", text("USD")]))),
-    row("c", fields(beside("money", ["amount", text("1e3"), isText], ["currency", text("XYZ")]))),
+    row("b", fields(beside("money", ["amount", numeric("0018.900"), isText], ["currency", text("USD")]))),
+    row("c", fields(beside("money", ["amount", numeric("1e3"), isText], ["currency", text("XYZ")]))),
   ));
 
 shows("no-money", "what is no number, or no currency, is not money",
@@ -528,9 +531,9 @@ shows("table-far-number", "a number far above the median differs, also one in a 
   fields(
     row("a", reordered(["n"], [3, cell(number("-121"), flag("differs"))],
       [1, cell(number("10"))], [2, cell(number("-12"))], [4, cell(number("9"))])),
-    row("b", reordered(["n"], [3, cell(text("99"), isText, flag("differs"))],
-      [1, cell(text("1.5"), isText)], [2, cell(number("2"))])),
-    row("c", reordered(["n"], [3, cell(text("1"), isText, flag("differs"))],
+    row("b", reordered(["n"], [3, cell(numeric("99"), isText, flag("differs"))],
+      [1, cell(numeric("1.5"), isText)], [2, cell(number("2"))])),
+    row("c", reordered(["n"], [3, cell(numeric("1"), isText, flag("differs"))],
       [1, cell(number("1"))], [2, cell(number("1"))])),
     row("d", table(["n"], [1, cell(number("1"))], [2, cell(number("500"))], [3, cell(text("x"))])),
     row("e", table(["n"], [1, cell(number("1"))], [2, cell(number("500"))])),

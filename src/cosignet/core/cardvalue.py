@@ -36,6 +36,7 @@ _PAIRS = {
 }
 _COLUMNS_MAX = 4  # fit on a phone
 _FAR = 10  # times the median
+_UNBROKEN_MAX = 24  # characters of a number in a text that are not broken into lines
 
 # Letters whose lower-case form is the same in every Unicode version: Latin, Greek, Cyrillic.
 _FOLDED_BELOW = 0x530
@@ -66,8 +67,10 @@ def _string(text: str) -> list[Node]:
     words = in_words(text)
     if words is not None:
         return [element("span", "text", words), element("span", "raw", text)]
-    node = element("span", "text", *shown(text))
-    return [node, flag(_TEXT)] if text in _WORDS or _NUMBER.fullmatch(text) else [node]
+    is_number = _NUMBER.fullmatch(text) is not None
+    kind = "text number" if is_number and len(text) <= _UNBROKEN_MAX else "text"
+    node = element("span", kind, *shown(text))
+    return [node, flag(_TEXT)] if is_number or text in _WORDS else [node]
 
 
 def _object(members: dict[str, object]) -> Node:

@@ -22,6 +22,7 @@ const FOLDED_BELOW = 0x530;
 const PAIRS = ["was now", "old new", "before after", "from to", "amount currency",
   "currency amount"];
 const EMPTY_NAME = "empty name";
+const UNBROKEN_MAX = 24; // characters of a number in a text
 const ODD = "flag odd"; // raises the risk
 
 // What few payloads need is loaded for them. Without it such a card is refused, or not the page's.
@@ -189,8 +190,10 @@ function stringNodes(text) {
   if (text === "") return [word("empty text")];
   const words = inWords(text);
   if (words) return [element("span", "text", words), element("span", "raw", text)];
-  const node = element("span", "text", ...shown(text));
-  return LOOKALIKES.has(text) || NUMBER.test(text) ? [node, flag("text")] : [node];
+  const isNumber = NUMBER.test(text);
+  const kind = isNumber && text.length <= UNBROKEN_MAX ? "text number" : "text";
+  const node = element("span", kind, ...shown(text));
+  return isNumber || LOOKALIKES.has(text) ? [node, flag("text")] : [node];
 }
 
 function object(members) {

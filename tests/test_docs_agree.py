@@ -22,7 +22,8 @@ from cosignet.core import access, confirmation, jsontext, leaf, payload
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger
-from cosignet.server.services import decide, enroll, invite, practice
+from cosignet.server.services import access as keys
+from cosignet.server.services import decide, enroll, invite, practice, session
 from cosignet.server.web import call, errors, schemas
 from cosignet.server.web.headers import security_headers
 from cosignet.server.web.routes import ROUTES
@@ -82,7 +83,7 @@ def test_every_word_of_the_wire_is_named() -> None:
 LIMITED = (access, confirmation, payload, jsontext, call)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, decide, enroll, practice, invite, app)
+    for module in (*LIMITED, leaf, errors, ledger, decide, enroll, practice, invite, keys, session, app)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }

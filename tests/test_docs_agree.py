@@ -81,9 +81,10 @@ def test_every_word_of_the_wire_is_named() -> None:
 
 
 LIMITED = (access, confirmation, payload, jsontext, call)
+SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, decide, enroll, practice, invite, keys, session, app)
+    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }

@@ -129,7 +129,7 @@ async def record_credential(
 
 
 def enrolled_by(credential: StoredCredential) -> str:
-    """Say who enrolled a credential, as its leaf does: `operator`, or `api_key:` or `member:` and an id."""
+    """Say who enrolled a credential, as its leaf does: `operator`, or a kind, a colon and an id."""
     if credential.enroller_id is None:
         return credential.enroller
     return f"{credential.enroller}:{credential.enroller_id}"

@@ -140,7 +140,7 @@ def test_each_error_of_creating_is_put_into_words(
     visitor = visit(alex)
     visitor.context.add_init_script(FAIL % ("create", error))
     sign_in(visitor)
-    button(visitor, "Add one on this device").click()
+    button(visitor, "Add on this device").click()
     visitor.sees_note(words)
     expect(passkeys(visitor)).to_have_count(1)
 
@@ -172,7 +172,7 @@ def test_a_second_passkey_is_added_and_one_is_revoked(
           };
         }"""
     )
-    button(visitor, "Add one on another device").click()
+    button(visitor, "Add on another device").click()
     expect(passkeys(visitor)).to_have_count(2)
     expect(visitor.page.get_by_text("You have one. Should you lose it")).to_have_count(0)
     assert len(visitor.passkey.credentials) == 1
@@ -195,7 +195,7 @@ def test_this_device_makes_no_second_passkey_for_the_same_person(
 ) -> None:
     visitor = visit(alex)
     sign_in(visitor)
-    button(visitor, "Add one on this device").click()
+    button(visitor, "Add on this device").click()
     visitor.sees_note("This device already holds a passkey for you here", "use another device")
     expect(passkeys(visitor)).to_have_count(1)
 
@@ -206,7 +206,7 @@ def test_an_owner_activates_who_waits(
     waits = visit(olga)
     sign_in(waits)
     expect(waits.page.get_by_text("You wait for activation")).to_be_visible()
-    expect(button(waits, "Add one on this device")).to_have_count(0)
+    expect(button(waits, "Add on this device")).to_have_count(0)
     visitor = visit(owner)
     sign_in(visitor)
     row = visitor.page.get_by_role("region", name="Waiting for activation")

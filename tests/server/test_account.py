@@ -315,7 +315,7 @@ def test_somebody_elses_registered_passkey_is_not_added(live: Live, owner: Perso
 
 def test_who_waits_adds_no_passkey(live: Live, waiting: Person) -> None:
     assert refused(waiting.begin_passkey()) == (403, "approver_not_activated")
-    assert "Add one" not in account_page(waiting)
+    assert "To add one" not in account_page(waiting)
 
 
 def test_a_passkey_without_user_verification_is_not_added(live: Live, owner: Person) -> None:

@@ -281,3 +281,24 @@ def test_a_hostile_name_of_a_key_stays_text(live: Live, visit: Visit, owner: Per
     expect(row).to_contain_text("<img src=x onerror=alert(1)>")
     expect(row.locator(".chip")).to_have_text("U+202E")
     assert raise_for(owner.http.get("/healthz"))["status"] == "ok"
+
+
+@pytest.mark.parametrize("path", ["/login/options", "/account/confirm"])
+def test_an_approvals_challenge_is_never_signed_under_another_name(
+    live: Live, visit: Visit, owner: Person, olga: Person, path: str
+) -> None:
+    """A server, or somebody between, that lets a sign-in or a change ask for 48 bytes."""
+    asked = live.program().ask("ada")["id"]
+    options = raise_for(owner.http.post(f"/confirm/{asked}/options", json={"purpose": "approve"}))
+    visitor = visit(owner)
+    if path == "/account/confirm":
+        sign_in(visitor)
+    before = visitor.passkey.signatures
+    visitor.page.route(f"**{path}", lambda route: route.fulfill(json=options))
+    if path == "/account/confirm":
+        button(visitor, "Activate olga").click()
+    else:
+        visitor.page.goto(f"{visitor.url}/login")
+        button(visitor, "Sign in with passkey").click()
+    visitor.sees_note("The server asked for something else than it should", "Nothing was signed")
+    assert visitor.passkey.signatures == before

@@ -428,3 +428,20 @@ def test_two_tabs_of_one_invite_make_one_approver(live: Live, visit: Visit) -> N
     second.expects("status of 403")
     create(second, "sam")
     second.sees_note("This invite has been used")
+
+
+def test_a_practice_never_signs_an_approvals_challenge(
+    live: Live, visit: Visit, program: Program, alex: Person
+) -> None:
+    asked = program.ask("alex")["id"]
+    answer = alex.http.post(f"/confirm/{asked}/options", json={"purpose": "approve"})
+    visitor = visit()
+    visitor.page.goto(link(live))
+    create(visitor, "robin")
+    expect(heading(visitor)).to_have_text(PRACTICE)
+    visitor.page.route(
+        "**/register/practice/options", lambda route: route.fulfill(json=answer.json())
+    )
+    practise(visitor)
+    visitor.sees_note("The server asked for something else than it should", "Nothing was signed")
+    assert visitor.passkey.signatures == 1, "the creation alone"

@@ -1,6 +1,6 @@
 // The account page: every change is confirmed by a passkey, for that change alone.
-import { createPasskey, isSupported, post, usePasskey } from "./passkey.js";
-import { fill, inWords, letCopy, say } from "./trouble.js";
+import { createPasskey, isSupported, post } from "./passkey.js";
+import { fill, inWords, letCopy, say, signCeremony } from "./trouble.js";
 
 const byId = (name) => document.getElementById(name);
 const changers = document.querySelectorAll("[data-change], [data-add]");
@@ -12,7 +12,7 @@ function enable(enabled) {
 /** Ask a present passkey to confirm one change, and send its answer to where it is made. */
 async function confirm(change, target, path) {
   const options = await post("/account/confirm", { change, target });
-  return post(path, { credential: await usePasskey(options) });
+  return post(path, { credential: await signCeremony(options) });
 }
 
 /** Add a passkey; `hint` says where the browser should offer to make it. */

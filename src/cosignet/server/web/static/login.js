@@ -1,6 +1,6 @@
 // The sign-in page: one passkey prompt, then the page that was wanted.
-import { isSupported, post, usePasskey } from "./passkey.js";
-import { inWords, say } from "./trouble.js";
+import { isSupported, post } from "./passkey.js";
+import { inWords, say, signCeremony } from "./trouble.js";
 
 const byId = (name) => document.getElementById(name);
 const button = byId("sign-in");
@@ -10,7 +10,7 @@ async function signIn() {
   say();
   try {
     const options = await post("/login/options", {});
-    await post("/login", { credential: await usePasskey(options) });
+    await post("/login", { credential: await signCeremony(options) });
     location.assign(byId("main").dataset.next);
   } catch (error) {
     say(...inWords(error, "sign-in"));

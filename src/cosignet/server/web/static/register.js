@@ -1,6 +1,6 @@
 // The register page: create a passkey, use it once for practice, and say what comes next.
-import { createPasskey, isSupported, post, usePasskey } from "./passkey.js";
-import { fill, inWords, letCopy, say } from "./trouble.js";
+import { createPasskey, isSupported, post } from "./passkey.js";
+import { fill, inWords, letCopy, say, signCeremony } from "./trouble.js";
 
 const byId = (name) => document.getElementById(name);
 const invite = byId("main").dataset.invite;
@@ -40,7 +40,7 @@ async function create() {
 
 async function practise() {
   const options = await post("/register/practice/options", { credentialId });
-  const credential = await usePasskey(options);
+  const credential = await signCeremony(options);
   const done = await post("/register/practice", { credentialId, credential });
   if (done.apiKey) {
     fill("key", done.apiKey.key);

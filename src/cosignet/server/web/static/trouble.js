@@ -1,6 +1,6 @@
 // What the browser's passkey dialogs end with, in plain words for what was being done; and what
-// the pages around them share: a remark, texts filled in, copying.
-import { Trouble } from "./passkey.js";
+// the pages around them share: a signature that is no approval, a remark, texts filled in, copying.
+import { Trouble, usePasskey } from "./passkey.js";
 
 const OTHER_DEVICE = "If your passkey is on your phone, choose “another device” in the prompt.";
 const NOTHING_CHANGED = "Nothing was changed. You can try again.";
@@ -40,6 +40,18 @@ const ANY = {
 export function inWords(error, doing) {
   const known = WORDS[doing]?.[error.dialog] ?? ANY[error.dialog];
   return known ?? [error.message, error instanceof Trouble ? error.cure : "Load the page again."];
+}
+
+const CEREMONY_CHARACTERS = 43; // 32 bytes in base64url
+
+/** Sign what is no approval. An approval signs 48 bytes: whatever the server says, none is signed
+    under another name. Throws Trouble. */
+export async function signCeremony(options) {
+  if (options.challenge?.length !== CEREMONY_CHARACTERS) {
+    throw new Trouble("The server asked for something else than it should.",
+      "Nothing was signed. Tell its operator.");
+  }
+  return usePasskey(options);
 }
 
 const byId = (name) => document.getElementById(name);

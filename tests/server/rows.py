@@ -63,6 +63,20 @@ NEVER = {
     "a confirmation without its two contexts": """
         SELECT c.id FROM confirmations c
         WHERE 1 != (SELECT count(*) FROM contexts WHERE confirmation_id = c.id)""",
+    "a confirmation above normal risk without a match code, or one below with it": """
+        SELECT c.id FROM confirmations c WHERE (c.risk != 'normal') !=
+            (SELECT count(*) FROM match_codes WHERE confirmation_id = c.id)""",
+    "a match code that is not among its choices": """
+        SELECT confirmation_id FROM match_codes
+        WHERE instr(' ' || choices || ' ', ' ' || code || ' ') = 0""",
+    "a count of wrong picks without the last one's time": """
+        SELECT confirmation_id FROM match_codes
+        WHERE (wrong_picks = 0) != (wrong_pick_at IS NULL)""",
+    "a view of what is not private, or of nobody who may see it": """
+        SELECT v.confirmation_id FROM private_views v
+        WHERE NOT EXISTS (SELECT 1 FROM confirmations c JOIN credentials k
+            ON k.id = v.credential_id AND k.approver_id = v.approver_id
+            WHERE c.id = v.confirmation_id AND c.private AND c.approver_id = v.approver_id)""",
     "a reference to nothing": "PRAGMA foreign_key_check",
 }
 

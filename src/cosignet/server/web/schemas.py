@@ -37,6 +37,8 @@ class Created(Answer):
     id: str
     url: str = Field(description="What to send to the approver.")
     status: Literal["pending"]
+    risk: Literal["normal", "high"] = Field(description="May be higher than you asked.")
+    match_code: str | None = Field(description="Show it where the action was asked for.")
     payload_hash: str
     created_at: str
     expires_at: str
@@ -96,7 +98,7 @@ class Full(Summary):
     context: str = Field(description="What else is signed, verbatim.")
     private: bool
     reveal: bool
-    match_code: str | None
+    match_code: str | None = Field(description="For the key that asked, at high risk.")
     credential_id: str | None
     credential: Credential | None
     raw_assertion: dict[str, Any] | None = Field(
@@ -198,6 +200,8 @@ class Shown(Answer):
     approver: str
     requester: str
     risk: str
+    private: bool
+    match_choices: list[str] | None = Field(description="While pending, at high risk.")
     created_at: str
     expires_at: str
     signed_at: str | None
@@ -214,6 +218,8 @@ class Decided(Answer):
 
     id: str
     status: Status
+    payload_hash: str
+    context_hash: str | None = Field(description="Of the context that was signed, if any.")
     signed_at: str | None
     decided_at: str
     rejection: Rejection | None
@@ -245,44 +251,6 @@ class Practised(Enrolled):
     curl: str | None
 
 
-class Done(Answer):
-    """It has been done; there is nothing more to say."""
-
-
-class SignedIn(Answer):
-    """Who has just signed in."""
-
-    username: str
-    role: Literal["owner", "admin", "approver", "auditor"]
-
-
-class AddedPasskey(Answer):
-    """Another passkey of the same person."""
-
-    credential_id: str
-
-
-class Activated(Answer):
-    """An approver who may decide from now on."""
-
-    username: str
-
-
-class Reinvited(Answer):
-    """A link for somebody who needs another passkey."""
-
-    username: str
-    register_url: str
-    expires_at: str
-
-
-class FirstKeyShown(Answer):
-    """The first API key; it is in this answer and in no other."""
-
-    api_key: FirstKey
-    curl: str
-
-
 class PasskeyOptions(BaseModel):
     """Options for the browser's passkey prompt (WebAuthn Level 3, section 5.1)."""
 
@@ -290,6 +258,10 @@ class PasskeyOptions(BaseModel):
 
     challenge: str
     timeout: int
+
+
+class Unlocked(Answer):
+    """A private confirmation that this browser may see now; the cookie says so."""
 
 
 class State(Answer):

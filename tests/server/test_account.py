@@ -16,6 +16,7 @@ from cosignet.core.access import Scope
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access, practice
 from cosignet.server.services.invite import Terms
+from cosignet.server.web import schemas_people
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 DAY = 86_400
@@ -108,7 +109,9 @@ def test_an_owner_or_admin_activates_with_a_passkey(
     page = account_page(owner)
     assert "olga" in page
     assert "inviter" in page
-    assert owner.activate(id_of(live, waiting)).json() == {"username": "olga"}
+    activated = owner.activate(id_of(live, waiting)).json()
+    schemas_people.Activated.model_validate(activated)
+    assert activated == {"username": "olga"}
     assert "Waiting for activation" not in account_page(owner)
     assert "You wait for activation" not in account_page(waiting)
     assert waiting.approve(live.program().ask("olga")["id"]).is_success
@@ -300,7 +303,8 @@ def test_a_passkey_is_added_once_in_its_session_and_in_time(live: Live, owner: P
     live.clock.advance(300)
     assert refused(owner.http.post("/account/passkeys", json=body)) == (409, "ceremony_gone")
     credential = other.passkey.register(raise_for(owner.begin_passkey()), origin=live.url)
-    assert owner.http.post("/account/passkeys", json={"credential": credential}).is_success
+    added = raise_for(owner.http.post("/account/passkeys", json={"credential": credential}))
+    schemas_people.AddedPasskey.model_validate(added)
     again = owner.http.post("/account/passkeys", json={"credential": credential})
     assert refused(again) == (409, "ceremony_gone")
 
@@ -362,6 +366,7 @@ def test_somebody_elses_passkey_cannot_be_revoked(live: Live, owner: Person) -> 
 def test_an_owner_invites_somebody_again_who_lost_a_passkey(live: Live, owner: Person) -> None:
     kim = live.person("kim")
     invited = raise_for(owner.reinvite(id_of(live, kim)))
+    schemas_people.Reinvited.model_validate(invited)
     assert invited["username"] == "kim"
     page = Person(live.url).http.get(invited["registerUrl"], headers=HTML).text
     assert "A new passkey for kim" in page
@@ -430,6 +435,7 @@ def test_who_reloads_before_practice_gets_the_first_key_from_the_account(
 ) -> None:
     assert "Show my first API key" in account_page(owner)
     answer = raise_for(first_key(owner))
+    schemas_people.FirstKeyShown.model_validate(answer)
     assert works(live, answer["apiKey"]["key"])
     assert answer["apiKey"]["key"] in answer["curl"]
     assert owner.practise()["apiKey"] is None, "a second first key"

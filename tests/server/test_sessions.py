@@ -292,6 +292,18 @@ def test_a_session_alone_approves_nothing_and_reads_nothing_of_the_api(
     assert alex.approve(asked).is_success
 
 
+def test_a_session_unlocks_nothing_private(live: Live, program: Program, alex: Person) -> None:
+    asked = program.ask(alex.username, private=True)["id"]
+    alex.sign_in()
+    for path in ("data", "options", "approve", "reject"):
+        method = "GET" if path == "data" else "POST"
+        body = {"purpose": "approve"} if path == "options" else {"credential": {}}
+        answer = alex.http.request(
+            method, f"/confirm/{asked}/{path}", json=None if path == "data" else body
+        )
+        assert (answer.status_code, answer.json()["code"]) == (403, "locked"), path
+
+
 def test_who_is_not_activated_may_sign_in_and_still_approves_nothing(live_https: Live) -> None:
     admin = live_https.program(Scope.ADMIN)
     code = admin.post("/api/invites", {}).json()["code"]
@@ -324,13 +336,16 @@ def test_no_sign_in_passes_for_another_ceremony_nor_the_other_way_round(
     asked = program.ask(alex.username)["id"]
     who = {"credentialId": alex.credential_id}
     practice = raise_for(alex.http.post("/register/practice/options", json=who))
+    private = program.ask(alex.username, private=True)["id"]
     others = [
+        alex.sign_unlock(private),
         alex.sign(asked),
         alex.sign(asked, "reject"),
         alex.passkey.sign(practice, origin=live.url),
     ]
     login = begun(alex)
     assert alex.post_approval(asked, login).json()["code"] == "challenge_not_ours"
+    assert alex.post_unlock(private, login).json()["code"] == "challenge_not_ours"
     body = {"credential": login}
     assert alex.http.post(f"/confirm/{asked}/reject", json=body).status_code == 403
     practised = alex.http.post("/register/practice", json=who | body)

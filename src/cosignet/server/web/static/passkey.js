@@ -1,12 +1,11 @@
 // The two passkey ceremonies through the browser's own JSON forms, requests to this server, and
 // what their failures mean in plain words.
 
-/** A failure with words for a person: `message` says what happened, `cure` what to do; `dialog`
-    is the name of the error that the browser's dialog ended with. */
+/** A failure with words for a person: `message` says what happened, `cure` what to do. */
 export class Trouble extends Error {
-  constructor(title, cure = "", { status = 0, code = "", dialog = "" } = {}) {
+  constructor(title, cure = "", { status = 0, code = "" } = {}) {
     super(title);
-    Object.assign(this, { cure, status, code, dialog });
+    Object.assign(this, { cure, status, code });
   }
 }
 
@@ -97,5 +96,5 @@ const EITHER = {
 function explain(error, words) {
   const [title, cure] = words[error.name] ?? EITHER[error.name]
     ?? ["The passkey could not be used.", `Nothing was signed. (${error.name}: ${error.message})`];
-  return new Trouble(title, cure, { dialog: error.name });
+  return new Trouble(title, cure, { code: error.name });
 }

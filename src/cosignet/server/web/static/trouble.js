@@ -5,7 +5,7 @@ import { Trouble, usePasskey } from "./passkey.js";
 const OTHER_DEVICE = "If your passkey is on your phone, choose “another device” in the prompt.";
 const NOTHING_CHANGED = "Nothing was changed. You can try again.";
 
-/** By what was being done, then by the DOMException's name: what happened, and what to do. */
+/** By what was being done, then by the DOMException's name, which is the Trouble's code. */
 const WORDS = {
   "sign-in": {
     NotAllowedError: ["You are not signed in: the prompt was closed, it timed out, or this device"
@@ -32,13 +32,15 @@ const ANY = {
   TimeoutError: ["The prompt timed out.", "Nothing happened. You can try again."],
   SecurityError: ["Passkeys do not work at this address.",
     "Open the page under the address it was sent with."],
-  NotReadableError: ["The passkey could not be read.", "Unlock the device that has it, and try again."],
-  UnknownError: ["The passkey did not answer.", "Nothing happened. Try again, or use another device."],
+  NotReadableError: ["The passkey could not be read.",
+    "Unlock the device that has it, and try again."],
+  UnknownError: ["The passkey did not answer.",
+    "Nothing happened. Try again, or use another device."],
 };
 
 /** What to tell a person about a failure while `doing` something: "sign-in", "change", "create". */
 export function inWords(error, doing) {
-  const known = WORDS[doing]?.[error.dialog] ?? ANY[error.dialog];
+  const known = WORDS[doing]?.[error.code] ?? ANY[error.code];
   return known ?? [error.message, error instanceof Trouble ? error.cure : "Load the page again."];
 }
 

@@ -16,6 +16,7 @@ from cosignet.core.access import Scope
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access, practice
 from cosignet.server.services.invite import Terms
+from cosignet.server.store import approvers
 from cosignet.server.web import schemas_people
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
@@ -534,3 +535,32 @@ def test_the_pages_name_the_organisation_as_the_card_does(live: Live, owner: Per
         fact = page.partition("<dt>Organisation</dt>")[2].partition("</dd>")[0]
         assert "default" in fact
         assert "Your organisation" not in page
+
+
+# --- The condition in the statement itself, whatever was checked before it ------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "activates"),
+    [
+        ("role = 'owner'", True),
+        ("role = 'admin'", True),
+        ("role = 'approver'", False),
+        ("role = 'auditor'", False),
+        ("activated_at = NULL", False),
+        ("revoked_at = 1", False),
+        ("organisation_id = (SELECT id FROM organisations WHERE slug = 'demo')", False),
+    ],
+)
+def test_activating_asks_in_its_own_statement_who_does_it(
+    live: Live, owner: Person, waiting: Person, change: str, activates: bool
+) -> None:
+    async def work(rt: Runtime) -> bool:
+        member = await approvers.get(rt.database.reader, id_of(live, owner))
+        assert member is not None
+        async with rt.database.transaction() as tx:
+            await tx.execute(f"UPDATE approvers SET {change} WHERE id = $1", member.id)
+            return await approvers.activate_by(tx, member, id_of(live, waiting))
+
+    assert live.run(work) is activates
+    assert (activated_at(live, waiting) is not None) is activates

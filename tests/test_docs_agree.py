@@ -21,8 +21,9 @@ from cosignet.core import access, confirmation, jsontext, leaf, match_code, payl
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger
-from cosignet.server.services import decide, enroll, invite, practice
-from cosignet.server.web import call, errors, schemas
+from cosignet.server.services import access as keys
+from cosignet.server.services import decide, enroll, invite, practice, session
+from cosignet.server.web import call, errors, schemas, schemas_people
 from cosignet.server.web.headers import security_headers
 from cosignet.server.web.routes import ROUTES
 
@@ -65,7 +66,8 @@ def test_every_route_is_described_with_its_scope_fields_and_queries() -> None:
 
 
 def test_every_field_of_an_answer_is_named() -> None:
-    models = [m for m in vars(schemas).values() if isinstance(m, type) and m.__name__ != "Any"]
+    described = vars(schemas) | vars(schemas_people)
+    models = [m for m in described.values() if isinstance(m, type) and m.__name__ != "Any"]
     for model in models:
         for name, field in getattr(model, "model_fields", {}).items():
             assert f"`{field.alias or name}`" in API, f"{model.__name__}.{name}"
@@ -80,21 +82,10 @@ def test_every_word_of_the_wire_is_named() -> None:
 
 
 LIMITED = (access, confirmation, match_code, private_view, payload, jsontext, call)
+SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (
-        *LIMITED,
-        leaf,
-        match_code,
-        private_view,
-        errors,
-        ledger,
-        decide,
-        enroll,
-        practice,
-        invite,
-        app,
-    )
+    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx2
 import pytest
@@ -335,6 +335,168 @@ class Practise:
             self.person.practise()
 
 
+class SignIn:
+    """Rotates a session that the browser has; the challenge is used up in a transaction before."""
+
+    def __init__(self, world: World) -> None:
+        self.person = world.newcomer()
+        self.person.sign_in()
+        self.old = hashlib.sha256(self.person.http.cookies["cosignet_sid"].encode()).digest()
+        options = raise_for(self.person.http.post("/login/options", json={}))
+        self.body = {"credential": self.person.passkey.sign(options, origin=self.person.url)}
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post("/login", json=self.body, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = (
+            "SELECT token_hash FROM sessions WHERE approver_id ="
+            " (SELECT approver_id FROM credentials WHERE credential_id = ?)"
+        )
+        # One before, one after: never none, never two.
+        ((token_hash,),) = rows.execute(sql, [self.person.passkey.credential_id]).fetchall()
+        return token_hash != self.old
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened or not answer.is_success:
+            assert_conflict(answer, "ceremony_gone")
+        if not happened and not answer.is_success:
+            self.person.sign_in()
+
+
+class AccountChange:
+    """What changes of an account have in common: the prompt is used up, then the change is made."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.person = world.newcomer()
+        self.person.sign_in()
+        self.change, self.target, self.path = self.prepare()
+        self.body = {"credential": self.person.confirm(self.change, self.target)}
+
+    def prepare(self) -> tuple[str, str, str]:
+        """Return the change, its target and its path."""
+        raise NotImplementedError
+
+    def value(self, sql: str, *values: object) -> Any:
+        with opened(self.world.server.database) as rows:
+            return value(rows, sql, *values)
+
+    def promote(self) -> None:
+        with opened(self.world.server.database) as rows:
+            sql = "UPDATE approvers SET role = 'owner' WHERE username = ?"
+            rows.execute(sql, [self.person.username])
+            rows.commit()
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post(self.path, json=self.body, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        """Whether the store holds it."""
+        raise NotImplementedError
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened or not answer.is_success:
+            assert_conflict(answer, "ceremony_gone")
+        if not happened and not answer.is_success:
+            again = self.person.change(self.change, self.target, self.path)
+            assert again.is_success, again.text
+
+
+class Activate(AccountChange):
+    def prepare(self) -> tuple[str, str, str]:
+        self.promote()
+        waits = self.world.newcomer()
+        with opened(self.world.server.database) as rows:
+            sql = "UPDATE approvers SET activated_at = NULL WHERE username = ?"
+            rows.execute(sql, [waits.username])
+            rows.commit()
+        sql = "SELECT id FROM approvers WHERE username = ?"
+        self.id = str(self.value(sql, waits.username))
+        return "activate", self.id, f"/account/approvers/{self.id}/activate"
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT activated_at FROM approvers WHERE id = ?"
+        return value(rows, sql, self.id) is not None
+
+
+class RevokePasskey(AccountChange):
+    def prepare(self) -> tuple[str, str, str]:
+        other = self.person.add_passkey()
+        sql = "SELECT id FROM credentials WHERE credential_id = ?"
+        self.id = str(self.value(sql, other.passkey.credential_id))
+        return "revoke_passkey", self.id, f"/account/passkeys/{self.id}/revoke"
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT revoked_at FROM credentials WHERE id = ?"
+        return value(rows, sql, self.id) is not None
+
+
+class Reinvite(AccountChange):
+    def prepare(self) -> tuple[str, str, str]:
+        self.promote()
+        self.name = self.world.newcomer().username
+        sql = "SELECT id FROM approvers WHERE username = ?"
+        id_ = self.value(sql, self.name)
+        return "reinvite", id_, f"/account/approvers/{id_}/invite"
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT count(*) FROM invites WHERE pinned_username = ?"
+        return value(rows, sql, self.name) == 1
+
+
+class FirstKey(AccountChange):
+    """In place of one that was shown and not kept."""
+
+    def prepare(self) -> tuple[str, str, str]:
+        self.promote()
+        self.old = f"key-{self.person.username}"
+        with opened(self.world.server.database) as rows:
+            rows.execute(
+                "INSERT INTO api_keys (id, organisation_id, name, prefix, key_hash, scopes,"
+                " created_at) SELECT ?, id, 'first key', 'cosk_', ?, 'admin', 1 << 52"
+                " FROM organisations WHERE slug = 'default'",
+                [self.old, self.old.encode()],
+            )
+            sql = "UPDATE organisations SET first_key_id = ? WHERE slug = 'default'"
+            rows.execute(sql, [self.old])
+            rows.commit()
+        return "first_key", "", "/account/key"
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        first = value(rows, "SELECT first_key_id FROM organisations WHERE slug = 'default'")
+        sql = "SELECT revoked_at FROM api_keys WHERE id = ?"
+        assert (first != self.old) == (value(rows, sql, self.old) is not None)
+        assert value(rows, sql, first) is None
+        return first != self.old
+
+
+class AddPasskey:
+    def __init__(self, world: World) -> None:
+        self.person = world.newcomer()
+        self.person.sign_in()
+        self.other = Person(world.server.url)
+        self.body = {"credential": self.make()}
+
+    def make(self) -> JSON:
+        options = raise_for(self.person.begin_passkey())
+        return self.other.passkey.register(options, origin=self.person.url)
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post("/account/passkeys", json=self.body, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT count(*) FROM credentials WHERE credential_id = ?"
+        return value(rows, sql, self.other.passkey.credential_id) == 1
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened or not answer.is_success:
+            assert_conflict(answer, "ceremony_gone")
+        if not happened and not answer.is_success:
+            body = {"credential": self.make()}
+            assert self.person.http.post("/account/passkeys", json=body).is_success
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with Crashing(tmp_path_factory.mktemp("crashing") / "data") as server:
@@ -443,7 +605,43 @@ CHANGES: dict[type[Change], tuple[str, ...]] = {
         "UPDATE credentials SET sign_count",
         "UPDATE credentials SET logged_at",
         "INSERT INTO leaves",
+        "COMMIT",
+        "INSERT INTO sessions",
     ),
+    SignIn: (
+        "DELETE FROM ceremonies",
+        "COMMIT",
+        "UPDATE credentials SET sign_count",
+        "DELETE FROM sessions WHERE token_hash",
+        "INSERT INTO sessions",
+    ),
+    Activate: (
+        "DELETE FROM ceremonies",
+        "COMMIT",
+        "UPDATE credentials SET sign_count",
+        "UPDATE approvers SET activated_at",
+    ),
+    RevokePasskey: (
+        "DELETE FROM ceremonies",
+        "COMMIT",
+        "UPDATE credentials SET sign_count",
+        "UPDATE credentials SET revoked_at",
+    ),
+    Reinvite: (
+        "DELETE FROM ceremonies",
+        "COMMIT",
+        "UPDATE credentials SET sign_count",
+        "INSERT INTO invites",
+    ),
+    FirstKey: (
+        "DELETE FROM ceremonies",
+        "COMMIT",
+        "UPDATE credentials SET sign_count",
+        "UPDATE organisations SET first_key_id",
+        "UPDATE api_keys SET revoked_at",
+        "INSERT INTO api_keys",
+    ),
+    AddPasskey: ("DELETE FROM ceremonies", "COMMIT", "INSERT INTO credentials"),
 }
 """Every change, with what has to be among its steps, in this order."""
 

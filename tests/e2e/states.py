@@ -114,7 +114,7 @@ class Stage:
         if "ttlSeconds" not in fields:
             visitor.hurry()
         visitor.open(self.ask(payload, **fields)["url"])
-        expect(visitor.approve).to_be_enabled()
+        expect(visitor.page.locator("#approve")).to_be_enabled()
         return visitor
 
     def decided(self, decide: Callable[[str], httpx2.Response]) -> Visitor:

@@ -1,5 +1,6 @@
 """Files are served without their layout; what is left says the same."""
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from cosignet.server.web.static_files import without_layout
 ROOT = Path(__file__).parents[2]
 FOLDER = "src/cosignet/server/web/static"
 NODE_SECONDS = 120
+SCRIPT_BYTES_MAX = 12 * 1024
+IMPORT = re.compile(r'^(?:import|export) [^;]*?from "\./(\w+\.js)";', re.M)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,26 @@ def test_nothing_but_white_space_and_comments_is_missing(path: Path) -> None:
         re.sub(r"^\s*(?://.*|/\*[\s\S]*?\*/)$", "", source, flags=re.M)
     )
     assert len(served.splitlines()) > len(source.splitlines()) / 2
+
+
+def loaded_with(name: str, served: dict[str, str]) -> set[str]:
+    """The scripts that come with one: what it imports at once, and what those do."""
+    found, new = set[str](), {name}
+    while new:
+        found |= new
+        new = {other for one in new for other in IMPORT.findall(served[one])} - found
+    return found
+
+
+def test_the_scripts_that_every_confirmation_loads_are_small_one_by_one() -> None:
+    served = {file.name: file.content.decode() for file in static_files.static_files()}
+    names = loaded_with("confirm.js", served)
+    assert names > {"confirm.js", "verify.js", "card.js", "characters.js"}
+    sizes = {name: len(gzip.compress(served[name].encode())) for name in sorted(names)}
+    assert sum(sizes.values()) <= SCRIPT_BYTES_MAX, sizes
+    page = (ROOT / "src/cosignet/server/web/templates/confirm.html").read_text()
+    for name in names:
+        assert f'"{name.removesuffix(".js")}"' in page or f"/static/{name}" in page, name
 
 
 def squeezed(text: str) -> str:

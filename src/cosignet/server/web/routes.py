@@ -8,7 +8,7 @@ from cosignet.server.web.api import confirmations, invites, keys
 from cosignet.server.web.call import Call
 from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, api_key
 from cosignet.server.web.openapi import describe
-from cosignet.server.web.pages import confirm, register
+from cosignet.server.web.pages import confirm, qr, register
 from cosignet.server.web.route import Row
 
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
@@ -42,6 +42,7 @@ ROUTES: tuple[Row, ...] = (
     ),
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
     Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject, query=("reason",)),
+    Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show),
     Row("GET", "/register", PAGE, register.show, query=("invite",)),
     Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
     Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),

@@ -96,5 +96,5 @@ const EITHER = {
 function explain(error, words) {
   const [title, cure] = words[error.name] ?? EITHER[error.name]
     ?? ["The passkey could not be used.", `Nothing was signed. (${error.name}: ${error.message})`];
-  return new Trouble(title, cure);
+  return new Trouble(title, cure, { code: error.name });
 }

@@ -73,19 +73,44 @@ class Person:
         """Read what the page's script reads."""
         return raise_for(self.http.get(f"/confirm/{confirmation_id}/data"))
 
-    def sign(self, confirmation_id: str, purpose: str = "approve", **tamper: Any) -> JSON:
+    def sign(
+        self,
+        confirmation_id: str,
+        purpose: str = "approve",
+        *,
+        match_code: str | None = None,
+        **tamper: Any,
+    ) -> JSON:
         """Return a signature over a confirmation, without posting it."""
-        answer = self.http.post(f"/confirm/{confirmation_id}/options", json={"purpose": purpose})
+        body = {"purpose": purpose, "matchCode": match_code}
+        answer = self.http.post(f"/confirm/{confirmation_id}/options", json=body)
         return self.passkey.sign(raise_for(answer), origin=self.url, **tamper)
 
-    def approve(self, confirmation_id: str) -> httpx2.Response:
+    def approve(self, confirmation_id: str, *, match_code: str | None = None) -> httpx2.Response:
         """Sign and post an approval."""
-        return self.post_approval(confirmation_id, self.sign(confirmation_id))
+        credential = self.sign(confirmation_id, match_code=match_code)
+        return self.post_approval(confirmation_id, credential, match_code=match_code)
 
-    def post_approval(self, confirmation_id: str, credential: JSON) -> httpx2.Response:
+    def post_approval(
+        self, confirmation_id: str, credential: JSON, *, match_code: str | None = None
+    ) -> httpx2.Response:
         """Post a signature as an approval."""
-        body = {"credential": credential}
+        body = {"credential": credential, "matchCode": match_code}
         return self.http.post(f"/confirm/{confirmation_id}/approve", json=body)
+
+    def sign_unlock(self, confirmation_id: str, **tamper: Any) -> JSON:
+        """Return an answer to a fresh prompt for unlocking, without posting it."""
+        answer = self.http.post(f"/confirm/{confirmation_id}/unlock/options", json={})
+        return self.passkey.sign(raise_for(answer), origin=self.url, **tamper)
+
+    def post_unlock(self, confirmation_id: str, credential: JSON) -> httpx2.Response:
+        """Post an answer to a prompt for unlocking."""
+        path = f"/confirm/{confirmation_id}/unlock"
+        return self.http.post(path, json={"credential": credential})
+
+    def unlock(self, confirmation_id: str) -> httpx2.Response:
+        """Unlock a private confirmation in this browser."""
+        return self.post_unlock(confirmation_id, self.sign_unlock(confirmation_id))
 
     def reject_signed(self, confirmation_id: str, reason: str | None = None) -> httpx2.Response:
         """Sign and post a rejection."""

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from cosignet.core.access import DECIDING_ROLES, ApiKey, Approver
 from cosignet.core.challenge import Context, Purpose
-from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.characters import is_hidden
+from cosignet.core.confirmation import Confirmation, Risk, Status
 from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.errors import ApproverUnknown, NotTheCreator
+from cosignet.core.match_code import MATCH_RANDOM_BYTES, draw_match_code
 from cosignet.core.payload import payload_hash
 from cosignet.server.ledger import already_decided, current, owe_deliveries
 from cosignet.server.runtime import Runtime
@@ -24,6 +26,9 @@ class Request:
     payload: str
     """Canonical text."""
     ttl_seconds: int
+    risk: Risk
+    """At least; what a person could misread is never of normal risk."""
+    private: bool
 
 
 async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
@@ -68,7 +73,7 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
     expires_at = now + request.ttl_seconds * 1000
     confirmation_id = rt.new_id()
 
-    def context(purpose: Purpose) -> str:
+    def context(purpose: Purpose, risk: Risk) -> str:
         return Context(
             purpose=purpose,
             confirmation=confirmation_id,
@@ -84,10 +89,14 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
             expires_at=rfc3339(expires_at),
             quorum=1,
             policy=None,
-            risk="normal",
+            risk=risk,
             reveal=False,
             salt=base64url(rt.random(SALT_BYTES)),
         ).text
+
+    risk = request.risk
+    if risk == "normal" and _is_odd(request.payload, context("approve", risk)):
+        risk = "high"
 
     return Confirmation(
         id=confirmation_id,
@@ -99,18 +108,24 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
         action=request.action,
         payload=request.payload,
         payload_hash=payload_hash(request.payload),
-        context=context("approve"),
-        reject_context=context("reject"),
-        risk="normal",
+        context=context("approve", risk),
+        reject_context=context("reject", risk),
+        risk=risk,
+        private=request.private,
         status=Status.PENDING,
         created_at=now,
         expires_at=expires_at,
         decided_at=None,
         cancelled_at=None,
-        rejection=None,
         evidence_id=None,
-        signature=None,
         consumed_at=None,
         consumed_by=None,
+        match=None if risk == "normal" else draw_match_code(rt.random(MATCH_RANDOM_BYTES)),
+        rejection=None,
         outcome=None,
+        signature=None,
     )
+
+
+def _is_odd(payload: str, context: str) -> bool:
+    return any(is_hidden(ord(character)) for character in payload + context)

@@ -75,5 +75,6 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
     if status == 401:
         return {"WWW-Authenticate": 'ApiKey realm="cosignet"'}
     if status in (429, 503):
-        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        seconds = refusal.members.get("retryAfterSeconds", RETRY_AFTER_SECONDS)
+        return {"Retry-After": str(seconds)}
     return {}

@@ -8,7 +8,7 @@ from cosignet.server.web.api import confirmations, invites, keys
 from cosignet.server.web.call import Call
 from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, api_key
 from cosignet.server.web.openapi import describe
-from cosignet.server.web.pages import confirm, qr, register
+from cosignet.server.web.pages import confirm, qr, register, unlock
 from cosignet.server.web.route import Row
 
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
@@ -40,6 +40,8 @@ ROUTES: tuple[Row, ...] = (
         schemas.Decided,
         reads=confirm.Reject,
     ),
+    Row("POST", "/confirm/{id}/unlock/options", CEREMONY, unlock.options, schemas.PasskeyOptions),
+    Row("POST", "/confirm/{id}/unlock", CEREMONY, unlock.unlock, schemas.Unlocked),
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
     Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject, query=("reason",)),
     Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show),

@@ -75,18 +75,24 @@ class Visitor:
     """Somebody at a browser of their own, with one page open."""
 
     def __init__(
-        self, browser: Browser, url: str, *, scripts: bool = True, **authenticator: bool
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        scripts: bool = True,
+        user_agent: str | None = None,
+        **authenticator: bool | str,
     ) -> None:
         self.url = url
         self.complaints: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         self._allowed: list[re.Pattern[str]] = []
-        self.context = self._context(browser, scripts)
+        self.context = self._context(browser, scripts, user_agent)
         self.page = self.context.new_page()
         self.passkey = VirtualPasskey(self.page, **authenticator)
 
-    def _context(self, browser: Browser, scripts: bool) -> BrowserContext:
-        context = browser.new_context(java_script_enabled=scripts)
+    def _context(self, browser: Browser, scripts: bool, agent: str | None) -> BrowserContext:
+        context = browser.new_context(java_script_enabled=scripts, user_agent=agent)
         context.set_default_timeout(WAIT_MS)
         context.on("console", self._heard)
         context.on("weberror", lambda error: self.complaints.append(f"uncaught: {error.error}"))
@@ -213,6 +219,26 @@ class Visitor:
             self.page.wait_for_timeout(50)
         expect(self.approve).to_be_visible()
         self.page.wait_for_timeout(LOOK_MS)
+
+    @property
+    def codes(self) -> Locator:
+        """The match codes to choose from, at high risk."""
+        return self.page.locator("#match").get_by_role("radio")
+
+    @property
+    def offered(self) -> list[str]:
+        """What they say."""
+        expect(self.codes).to_have_count(3)
+        return [code.get_attribute("value") or "" for code in self.codes.all()]
+
+    def pick(self, code: str) -> None:
+        """Tap a match code."""
+        self.page.locator("#match .code", has_text=code).click()
+
+    @property
+    def unlock(self) -> Locator:
+        """The button of a private confirmation that is locked."""
+        return self.page.get_by_role("button", name="Unlock with passkey")
 
     @property
     def reject(self) -> Locator:

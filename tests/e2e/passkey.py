@@ -27,7 +27,7 @@ COUNTS = itertools.count(step=1000)
 class VirtualPasskey:
     """The authenticator of one page: its own keys, and no dialogs."""
 
-    def __init__(self, page: Page, **options: bool) -> None:
+    def __init__(self, page: Page, **options: bool | str) -> None:
         self._session = page.context.new_cdp_session(page)
         self._session.send("WebAuthn.enable", {"enableUI": False})
         self._id = self._add(options)
@@ -61,7 +61,7 @@ class VirtualPasskey:
         """Recognise the person from now on, or not: then the browser gives the prompt up."""
         self._send("setUserVerified", isUserVerified=verified)
 
-    def replace(self, **options: bool) -> None:
+    def replace(self, **options: bool | str) -> None:
         """Unplug it and plug in another, empty one."""
         self._send("removeVirtualAuthenticator")
         self._id = self._add(options)
@@ -80,7 +80,7 @@ class VirtualPasskey:
         """How often its keys have signed."""
         return sum(credential["signCount"] for credential in self.credentials) - self._count
 
-    def _add(self, options: dict[str, bool]) -> str:
+    def _add(self, options: dict[str, bool | str]) -> str:
         made = self._session.send(
             "WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR | options}
         )

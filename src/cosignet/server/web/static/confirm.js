@@ -214,13 +214,19 @@ async function tellTrouble(error) {
 
 /** Where passkeys do not work or are not at hand, show other ways. */
 async function help() {
-  const { find } = await import("./elsewhere.js");
-  standing = await find(isSupported());
+  const { find } = await import("./elsewhere.js").catch(() => ({}));
+  standing = await find?.(isSupported()) ?? "";
   if (!settled && !blocked) show(outcome, standing);
 }
 
-function approve(event) {
+async function approve(event) {
   if (!event.isTrusted) return;
+  try {
+    await measure();
+  } catch {
+    say("A part of this page could not be loaded.", "Nothing was signed. Try again in a moment.");
+    return;
+  }
   if (reading && !reading.isRead()) {
     reading.readOn();
     return;
@@ -231,7 +237,7 @@ function approve(event) {
   }
   const matchCode = match?.picked();
   if (match && !matchCode) {
-    say("Pick the number that is shown where this was asked, then approve.");
+    say("Pick the match code that is shown where this was asked, then approve.");
     match.ask();
     return;
   }
@@ -257,20 +263,14 @@ function cameIntoView() {
   inView = performance.now();
 }
 
-async function copyLink({ target }) {
-  if (!target.matches(".copy")) return;
-  const { copy } = await import("./elsewhere.js");
-  await copy(target);
-}
-
 function listen() {
   approveButton.addEventListener("click", approve);
   signRejectButton.addEventListener("click", ({ isTrusted }) =>
     isTrusted && sign("reject", reason()));
   byId("decide").addEventListener("submit", reject);
-  main.addEventListener("click", copyLink);
+  byId("other").addEventListener("toggle", () => import("./elsewhere.js"), { once: true });
   window.addEventListener("focus", cameIntoView);
-  window.addEventListener("resize", () => trusted && measure());
+  window.addEventListener("resize", () => trusted && measure().catch(() => {}));
   window.addEventListener("online", () => following.askNow());
   window.addEventListener("offline", () => setAway(true));
   document.addEventListener("visibilitychange", () => {

@@ -7,6 +7,8 @@ const IN_APP = new RegExp(["FBA[NV]", "FB_IAB", "Instagram", "Line/", "MicroMess
   "Slack", "GSA/", "; wv\\)"].join("|"));
 const APPLE = /iPhone|iPad|iPod/;
 
+document.addEventListener("click", ({ target }) => target.matches(".copy") && copy(target));
+
 /** The state to tell while nothing happens: "in-app", "unsupported", "no-passkey", or "". */
 export async function find(isSupported) {
   offerOutside(outside(location.href));
@@ -38,7 +40,7 @@ function offerOutside(address) {
 }
 
 /** Put the page's address where it can be pasted from; or show it, where that is forbidden. */
-export async function copy(button) {
+async function copy(button) {
   const address = location.href.split("#")[0];
   try {
     await navigator.clipboard.writeText(address);

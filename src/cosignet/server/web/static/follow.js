@@ -38,6 +38,7 @@ export function follow(path, { accept, onAway }) {
       } catch (error) {
         query = "";
         if (error.name === "AbortError") continue;
+        if (error.code === "locked") location.reload(); // private, and opened too long ago
         onAway(true);
         await pause(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
         failures += 1;

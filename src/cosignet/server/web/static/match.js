@@ -1,14 +1,14 @@
-// High risk: the person picks the number that is shown where this was asked.
+// High risk: the person picks the code that is shown where this was asked.
 import { byId } from "./page.js";
 
 const CODE = /^[1-9][0-9]{2}$/;
 const place = byId("match");
 
-/** Offer the numbers; throws unless they are three different ones. */
+/** Offer the codes; throws unless they are three different ones. */
 export function offer(choices) {
   const isSound = Array.isArray(choices) && new Set(choices).size === 3
     && choices.every((code) => typeof code === "string" && CODE.test(code));
-  if (!isSound) throw new Error("There are no three numbers to choose from.");
+  if (!isSound) throw new Error("There are no three match codes.");
   byId("codes").replaceChildren(...choices.map(choice));
   place.hidden = false;
 }
@@ -22,7 +22,7 @@ function choice(code) {
   return label;
 }
 
-/** The number that was picked, or undefined. */
+/** The code that was picked, or undefined. */
 export function picked() {
   return place.querySelector(":checked")?.value;
 }
@@ -32,7 +32,7 @@ export function unpick() {
   for (const input of place.querySelectorAll("input")) input.checked = false;
 }
 
-/** Bring the numbers into view. */
+/** Bring the codes into view. */
 export function ask() {
   place.scrollIntoView({ block: "center" });
   place.querySelector("input").focus({ preventScroll: true });

@@ -167,3 +167,30 @@ def test_an_answer_that_is_no_data_verifies_nothing(case: Case, body: str) -> No
     assert case.visitor.page.locator("#badge").get_attribute("data-state") != "verified"
     case.visitor.page.unroute_all()
     case.stays_pending()
+
+
+@pytest.mark.parametrize("purpose", ["approve", "reject"])
+def test_an_answer_that_only_says_it_was_recorded_is_not_believed(case: Case, purpose: str) -> None:
+    """A decision is what the confirmation says of itself, never what a POST answered."""
+    status = {"approve": "approved", "reject": "rejected"}[purpose]
+    said = {"id": case.asked["id"], "status": status, "evidenceId": case.asked["id"]}
+    case.visitor.page.route(f"**/{purpose}", lambda route: route.fulfill(json=said))
+    case.open()
+    {"approve": case.visitor.approve, "reject": case.visitor.reject}[purpose].click()
+    case.visitor.sees_note("The server took your answer, but has not recorded it.")
+    expect(case.visitor.page.locator("#outcome [data-for]:visible")).to_have_count(0)
+    case.visitor.sees_badge("verified")
+    case.visitor.page.unroute_all()
+    case.stays_pending(signatures=1 if purpose == "approve" else 0)
+
+
+def test_an_approval_of_something_else_is_not_told_as_one_of_this(case: Case) -> None:
+    def lie(data: JSON) -> None:
+        text_and_all_changed(data)
+        data["status"] = "approved"
+
+    case.open()
+    case.visitor.page.unroute_all()
+    case.answer_data(lie)
+    case.visitor.page.evaluate("() => { dispatchEvent(new Event('online')); }")
+    case.is_blocked(CHANGED_MEANWHILE)

@@ -22,12 +22,15 @@ ON_SCREEN = {
     "a second one above it": "main.prepend(signed.cloneNode(true))",
     "the exact text": "document.querySelector('#exact p').firstChild.data += ' '",
 }
-# The watch on the page does not see the last two; the check at the click does.
+# The watch on the page does not see the last four; the check at the click does.
 AT_THE_CLICK = {
     what: ON_SCREEN[what]
     for what in ("a digit", "the title", "the approver", "the requester", "an added element")
 } | {
     "a shadow": "signed.querySelector('.card').attachShadow({mode: 'open'}).append('Nothing')",
+    "a closed shadow": "signed.querySelector('.card').attachShadow({mode: 'closed'})",
+    "a closed shadow on a value": "signed.querySelector('.number')"
+    ".attachShadow({mode: 'closed'}).append('4')",
     "a second one outside": "document.body.prepend(signed.cloneNode())",
 }
 

@@ -1,7 +1,7 @@
 // A card longer than the screen is read from its top to its end before it can be approved.
 import { byId, show } from "./page.js";
 
-const OVERLAP = 48; // pixels that stay in view when the page moves on
+const OVERLAP = 96; // pixels that stay in view when the page moves on
 
 /**
  * Follow how far the card has been in view, without a gap. `onEnd` is called once, at its end.
@@ -10,7 +10,9 @@ const OVERLAP = 48; // pixels that stay in view when the page moves on
 export function readToEnd(card, onEnd) {
   const place = () => {
     const { top, height } = card.getBoundingClientRect();
-    return { top, height, room: byId("bar").getBoundingClientRect().top };
+    // On low screens the bar does not stick, and stands below the card.
+    const room = Math.min(innerHeight, byId("bar").getBoundingClientRect().top);
+    return { top, height, room };
   };
   let read = 0; // of the card's height
   const look = () => {

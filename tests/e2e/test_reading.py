@@ -21,6 +21,7 @@ def visitor(visit: Visit, alex: Person, asked: JSON) -> Visitor:
     found.page.set_viewport_size(PHONE)
     found.open(asked["url"])
     expect(found.page.locator("#approve")).to_be_enabled()
+    found.page.evaluate(WATCH)
     return found
 
 
@@ -30,16 +31,25 @@ def posted(page: Page) -> list[str]:
     return found
 
 
-def seen(visitor: Visitor) -> set[str]:
-    """Which values of the card can be seen now, above the bar."""
-    shown: list[str] = visitor.page.evaluate("""() => {
-      const edge = document.getElementById("bar").getBoundingClientRect().top;
-      return [...document.querySelectorAll(".card dd")].filter((value) => {
-        const { top, bottom } = value.getBoundingClientRect();
-        return top >= 0 && bottom <= edge;
-      }).map(({ textContent }) => textContent);
-    }""")
-    return set(shown)
+# Keeps track, frame by frame, of the values that can be seen above the bar: now, and so far.
+WATCH = """() => {
+  window.sofar = new Set();
+  const look = () => {
+    const edge = document.getElementById("bar").getBoundingClientRect().top;
+    window.now = [...document.querySelectorAll(".card dd")].filter((value) => {
+      const { top, bottom } = value.getBoundingClientRect();
+      return top >= 0 && bottom <= edge;
+    }).map(({ textContent }) => textContent);
+    for (const value of window.now) window.sofar.add(value);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def seen(visitor: Visitor, when: str = "now") -> set[str]:
+    """Which values of the card can be seen."""
+    return set(visitor.page.evaluate(f"[...window.{when}]"))
 
 
 def settle(visitor: Visitor) -> None:
@@ -58,13 +68,11 @@ def test_approve_walks_through_the_card_and_skips_nothing(
     posts = posted(visitor.page)
     expect(visitor.approve).to_have_count(0)
     expect(visitor.page.locator("#unread")).to_contain_text("more screens to read")
-    read = seen(visitor)
-    assert len(read) < len(LONG)
+    assert 0 < len(seen(visitor, "sofar")) < len(LONG)
     while visitor.read_on.is_visible():
         visitor.read_on.click()
         settle(visitor)
-        read |= seen(visitor)
-    assert read == set(LONG.values())
+    assert set(LONG.values()) - seen(visitor, "sofar") == set()
     assert posts == []
     expect(visitor.page.locator("#unread")).to_be_hidden()
     visitor.page.wait_for_timeout(LOOK_MS)
@@ -111,9 +119,10 @@ def test_the_tap_that_reaches_the_end_does_not_approve_when_it_is_doubled(
     posts = posted(visitor.page)
     visitor.page.emulate_media(reduced_motion="reduce")
     while visitor.read_on.is_visible():
-        visitor.read_on.dblclick()
-    visitor.sees_note("has just come into view")
+        visitor.page.locator("#approve").dblclick(delay=30)
+    visitor.page.wait_for_timeout(300)
     assert posts == []
+    assert visitor.passkey.signatures == 0
 
 
 def test_a_card_that_grew_too_long_while_it_was_open_is_read_too(
@@ -132,6 +141,7 @@ def test_a_card_below_the_screen_is_brought_into_view(
     visitor = visit(alex)
     visitor.page.set_viewport_size({"width": 320, "height": 568})
     visitor.open(program.ask("alex", {"a": 1}, action="All of it, " * 16)["url"])
+    visitor.page.evaluate(WATCH)
     visitor.read_on.click()
     settle(visitor)
     assert seen(visitor) == {"1"}

@@ -100,7 +100,7 @@ async function measure() {
   const card = main.querySelector(".card");
   const { top, height } = card.getBoundingClientRect();
   const room = innerHeight - byId("bar").offsetHeight;
-  if (reading || settled || (height <= room && top + GLANCE < room)) return;
+  if (reading || settled || !isSupported() || (height <= room && top + GLANCE < room)) return;
   const { readToEnd } = await import("./reading.js");
   reading ??= readToEnd(card, cameIntoView);
 }

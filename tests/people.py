@@ -64,6 +64,47 @@ class Person:
         body = {**who, "credential": credential}
         return raise_for(self.http.post("/register/practice", json=body))
 
+    def sign_in(self) -> JSON:
+        """Sign in with the passkey."""
+        options = raise_for(self.http.post("/login/options", json={}))
+        credential = self.passkey.sign(options, origin=self.url)
+        return raise_for(self.http.post("/login", json={"credential": credential}))
+
+    def confirm(self, change: str, target: str = "", **tamper: Any) -> JSON:
+        """Return a fresh assertion for one change of the account, without posting it."""
+        asked = {"change": change, "target": target}
+        options = raise_for(self.http.post("/account/confirm", json=asked))
+        return self.passkey.sign(options, origin=self.url, **tamper)
+
+    def change(self, change: str, target: str, path: str) -> httpx2.Response:
+        """Make one change of the account, confirmed by the passkey."""
+        return self.http.post(path, json={"credential": self.confirm(change, target)})
+
+    def activate(self, approver_id: str) -> httpx2.Response:
+        """Let somebody decide."""
+        return self.change("activate", approver_id, f"/account/approvers/{approver_id}/activate")
+
+    def reinvite(self, approver_id: str) -> httpx2.Response:
+        """Invite a colleague again."""
+        return self.change("reinvite", approver_id, f"/account/approvers/{approver_id}/invite")
+
+    def revoke_passkey(self, row_id: str) -> httpx2.Response:
+        """End one of one's own passkeys."""
+        path = f"/account/passkeys/{row_id}/revoke"
+        return self.change("revoke_passkey", row_id, path)
+
+    def begin_passkey(self) -> httpx2.Response:
+        """Confirm that another passkey may be made; answers what it is made with."""
+        return self.change("add_passkey", "", "/account/passkeys/options")
+
+    def add_passkey(self) -> "Person":
+        """Add another passkey; return the same person at another device that has it."""
+        other = Person(self.url, username=self.username, base_url=self.base_url)
+        options = raise_for(self.begin_passkey())
+        credential = other.passkey.register(options, origin=self.url)
+        raise_for(self.http.post("/account/passkeys", json={"credential": credential}))
+        return other
+
     @property
     def credential_id(self) -> str:
         """The passkey's id as the wire spells it."""

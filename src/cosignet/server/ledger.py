@@ -176,7 +176,7 @@ async def record_credential(
 
 
 def enrolled_by(credential: StoredCredential) -> str:
-    """Say who enrolled a credential, as its leaf does: `operator`, or `api_key:` and its id."""
+    """Say who enrolled a credential, as its leaf does: `operator`, or a kind, a colon and an id."""
     if credential.enroller_id is None:
         return credential.enroller
     return f"{credential.enroller}:{credential.enroller_id}"

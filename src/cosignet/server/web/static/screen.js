@@ -1,5 +1,5 @@
 // The signed region of the confirm page, checked: is it what is signed, and can it be seen?
-import { build, exact, render } from "./card.js";
+import { build, exact, prepare, render } from "./card.js";
 import { byId } from "./page.js";
 import { checkData, Mismatch } from "./verify.js";
 
@@ -21,6 +21,7 @@ export function inWords(seconds) {
 /** Everything that is to be on the screen, made anew from the signed texts. Throws Mismatch. */
 export async function expected(data, here) {
   const checked = await checkData(data, here);
+  await prepare(data.payloadText, data.context);
   return {
     ...checked,
     region: build(document, render(data.payloadText, data.context)),

@@ -18,7 +18,7 @@ from tests.server.test_states import StoppedClock
 
 from cosignet.core.challenge import parse_context
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import confirmations
+from cosignet.server.store import confirmations, match_codes
 from cosignet.server.web import schemas
 
 WAIT_SECONDS = 10
@@ -87,8 +87,12 @@ def test_the_code_goes_to_nobody_but_the_key_that_asked(
     assert "matchCode" not in program.get("/api/confirmations").json()["items"][0]
     shown = alex.data(asked["id"])
     assert "matchCode" not in shown
-    page = alex.http.get(f"/confirm/{asked['id']}").text
-    assert re.findall(r"\b[0-9]{3}\b", page) == ["256"]  # of SHA-256
+    plain = program.ask(alex.username)
+    high, normal = (
+        set(re.findall(r"\b[0-9]{3}\b", alex.http.get(f"/confirm/{one['id']}").text))
+        for one in (asked, plain)
+    )
+    assert high == normal  # such as the one of SHA-256
 
 
 def test_normal_risk_has_no_code(program: Program, alex: Person) -> None:
@@ -111,6 +115,9 @@ def test_normal_risk_has_no_code(program: Program, alex: Person) -> None:
         {"action": "Pay\u200b"},
         {"payload": {"to": "a\u2066b"}},
         {"payload": {"a\u00adb": 1}},
+        {"action": "Pay p\u0430ypal"},
+        {"payload": {"to": ["p\u0430ypal"]}},
+        {"payload": {"Amount": 1, "amount": 2}},
     ],
 )
 def test_what_could_be_misread_is_of_high_risk_whatever_was_asked(
@@ -122,6 +129,20 @@ def test_what_could_be_misread_is_of_high_risk_whatever_was_asked(
     assert parse_context(alex.data(asked["id"])["context"]).risk == "high"
     refused(pick(alex, asked, None), 422, "match_code_missing")
     assert alex.approve(asked["id"], match_code=asked["matchCode"]).is_success
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "Überweisung an Łukasz, 日本"},
+        {"payload": {"note": "one\n\ttwo  three", "who": "👩\u200d🚀", "empty": ""}},
+    ],
+)
+def test_what_is_only_unusual_stays_of_normal_risk(
+    program: Program, alex: Person, fields: dict[str, Any]
+) -> None:
+    asked = program.ask(alex.username, **fields)
+    assert (asked["risk"], asked["matchCode"]) == ("normal", None)
 
 
 # --- Picking --------------------------------------------------------------------------------------
@@ -219,6 +240,25 @@ def test_rejecting_needs_no_code(
 
 def test_a_code_is_not_taken_where_nobody_looks_at_it(alex: Person, asked: JSON) -> None:
     refused(pick(alex, asked, asked["matchCode"], "reject"), 422, "field_invalid")
+
+
+def test_the_statement_that_looks_at_a_pick_demands_that_there_is_something_to_decide(
+    live: Live, program: Program, alex: Person
+) -> None:
+    ended, late = (program.ask(alex.username, risk="high", ttlSeconds=60) for _ in range(2))
+    assert program.post(f"/api/confirmations/{ended['id']}/cancel").is_success
+    live.clock.advance(60)  # and nobody has performed the expiry
+
+    async def pick_all(rt: Runtime) -> list[bool | None]:
+        async with rt.database.transaction() as tx:
+            return [
+                await match_codes.pick(tx, one["id"], code)
+                for one in (ended, late)
+                for code in (one["matchCode"], "000")
+            ]
+
+    assert live.run(pick_all) == [None] * 4
+    assert counted(live, ended) == counted(live, late) == 0
 
 
 @pytest.mark.parametrize("end", ["cancel", "expire", "approve"])

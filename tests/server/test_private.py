@@ -19,6 +19,9 @@ from tests.server.together import background, eventually
 from cosignet.core.access import Scope
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access
+from cosignet.server.store import credentials
+from cosignet.server.store.credentials import StoredCredential
+from cosignet.server.store.db import Reader
 from cosignet.server.web import schemas
 
 ACTION = "Give Zebulon the Aardvark account"
@@ -430,6 +433,27 @@ def test_a_counter_that_goes_back_opens_nothing_and_flags_the_passkey(
     refused(person.post_approval(asked["id"], stale), 403, "sign_count_back")
 
 
+def test_a_passkey_revoked_while_it_is_looked_at_opens_nothing(
+    live: Live, alex: Person, asked: JSON, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credential = alex.sign_unlock(asked["id"])
+    by_credential_id = credentials.by_credential_id
+
+    async def revoked_after(reader: Reader, credential_id: bytes) -> StoredCredential | None:
+        found = await by_credential_id(reader, credential_id)
+        assert found is not None
+        async with live.runtime.database.transaction() as tx:
+            assert await credentials.revoke(tx, found.row_id)
+        return found
+
+    monkeypatch.setattr(credentials, "by_credential_id", revoked_after)
+    answer = alex.post_unlock(asked["id"], credential)
+    refused(answer, 409, "ceremony_gone")
+    with opened(live.data_dir / "cosignet.db") as rows:
+        sql = "SELECT count(*) FROM private_views WHERE confirmation_id = ?"
+        assert value(rows, sql, asked["id"]) == 0
+
+
 def test_who_is_not_activated_sees_nothing(live_https: Live) -> None:
     admin = live_https.program(Scope.ADMIN)
     person = Person(live_https.url, base_url=live_https.listens_at)
@@ -461,6 +485,14 @@ def test_a_view_lasts_fifteen_minutes(
         # Some send a Cookie header of their own instead of the jar's.
         refused(knock(alex, f"/confirm/{asked['id']}"), 403, "locked"), name
     assert alex.unlock(asked["id"]).is_success
+    assert alex.data(asked["id"])["action"] == ACTION
+
+
+def test_a_clock_that_goes_back_makes_no_view_longer(live: Live, alex: Person, asked: JSON) -> None:
+    assert alex.unlock(asked["id"]).is_success
+    live.clock.advance(-1)
+    refused(DOORS["data"](alex, f"/confirm/{asked['id']}"), 403, "locked")
+    live.clock.advance(1)
     assert alex.data(asked["id"])["action"] == ACTION
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from cosignet.core.access import DECIDING_ROLES, ApiKey, Approver
+from cosignet.core.card import is_odd
 from cosignet.core.challenge import Context, Purpose
-from cosignet.core.characters import is_hidden
 from cosignet.core.confirmation import Confirmation, Risk, Status
 from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.errors import ApproverUnknown, NotTheCreator
@@ -95,7 +95,7 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
         ).text
 
     risk = request.risk
-    if risk == "normal" and _is_odd(request.payload, context("approve", risk)):
+    if risk == "normal" and is_odd(request.payload, context("approve", risk)):
         risk = "high"
 
     return Confirmation(
@@ -125,7 +125,3 @@ def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Conf
         outcome=None,
         signature=None,
     )
-
-
-def _is_odd(payload: str, context: str) -> bool:
-    return any(is_hidden(ord(character)) for character in payload + context)

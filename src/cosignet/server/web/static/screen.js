@@ -1,5 +1,5 @@
 // What stands on the confirm page: its words, chosen and filled in, and its signed region, checked.
-import { build, exact, render } from "./card.js";
+import { build, exact, prepare, render } from "./card.js";
 import { checkData, Mismatch } from "./verify.js";
 
 export const byId = (name) => document.getElementById(name);
@@ -42,6 +42,7 @@ export function inWords(seconds) {
 /** Everything that is to be on the screen, made anew from the signed texts. Throws Mismatch. */
 export async function expected(data, here) {
   const checked = await checkData(data, here);
+  await prepare(data.payloadText, data.context);
   return {
     ...checked,
     region: build(document, render(data.payloadText, data.context)),

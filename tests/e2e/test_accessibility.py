@@ -40,11 +40,14 @@ CONTROLS = """() => {
 FOCUSED = """() => {
   const element = document.activeElement;
   const { left, top, width, height } = element.getBoundingClientRect();
+  const { outlineStyle, outlineWidth } = getComputedStyle(element);
   const [x, y] = [left + width / 2, top + height / 2];
   const over = document.elementFromPoint(x, y);
   return {
     index: window.controls.indexOf(element),
-    marked: element.matches(":focus-visible") && parseFloat(getComputedStyle(element).outlineWidth),
+    // The width is told even where no line is drawn.
+    marked: outlineStyle !== "none" && element.matches(":focus-visible")
+      && parseFloat(outlineWidth),
     seen: Boolean(over) && (element.contains(over) || over.contains(element)
       || [...element.labels ?? []].some((label) => label.contains(over))),
   };

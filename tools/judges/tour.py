@@ -81,7 +81,7 @@ class Tour:
             try:
                 visitor = STATES[name](self.stage)
             except Exception as error:
-                self._find("states that come about", name, [str(error).splitlines()[0]])
+                self._find("unarranged", name, [str(error).splitlines()[0]])
                 continue
             self._judge(name, visitor)
             seconds = time.perf_counter() - began
@@ -105,8 +105,11 @@ class Tour:
             "lighthouse": lambda: self._lighthouse(name, page, target),
         }
         for judge, work in judges.items():
-            if judge in self.only:
-                work()
+            try:
+                if judge in self.only:
+                    work()
+            except RuntimeError as error:
+                self._find("unjudged", name, [str(error)])
         try:
             visitor.leave()
         except AssertionError as error:
@@ -170,7 +173,8 @@ class Tour:
     def figures(self) -> list[Figure]:
         """Return what was found, beside its targets."""
         table = [
-            self._none("states that could not be arranged", "states that come about"),
+            self._none("states that did not come about", "unarranged"),
+            self._none("judges that could not answer", "unjudged"),
             self._none("console errors, CSP violations, requests elsewhere", "complaints"),
         ]
         for judge in ("html-validate", "axe", "pa11y"):

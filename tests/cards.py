@@ -64,7 +64,7 @@ def _piece(node: Tree) -> str:
     if node[1] == {"dir": "rtl"}:
         return node[2]
     kind = node[1]["class"]
-    if kind in ("flag", "flag odd"):
+    if kind.startswith("flag"):
         return ""
     assert kind == "chip"
     found = _CHIP.fullmatch(node[2])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 from tests.e2e.browser import launch
-from tests.e2e.states import SETTINGS, STATES, Stage
+from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.states import SETTINGS, Stage
 from tests.live import Live
 
 WIDTHS = {320: 568, 390: 844, 820: 1180, 1280: 800}

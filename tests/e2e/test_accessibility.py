@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.browser import Visitor
 from tests.e2e.conftest import Visit
 from tests.e2e.outline import OUTLINES, outline
-from tests.e2e.states import SETTINGS, STATES, Stage
+from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.states import SETTINGS, Stage
 from tests.live import Live
 from tests.people import Person, Program
 

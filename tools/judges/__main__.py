@@ -11,7 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from tests.e2e.browser import launch
-from tests.e2e.states import SETTINGS, STATES
+from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.states import SETTINGS
 from tests.live import Live, free_port
 from tools.judges import observatory, speed
 from tools.judges.panel import Panel

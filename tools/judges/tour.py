@@ -8,8 +8,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, Response
 from tests.e2e.browser import Visitor
+from tests.e2e.people_states import EVERY_STATE as STATES
 from tests.e2e.screens import SCHEMES, WIDTHS
-from tests.e2e.states import STATES, Stage
+from tests.e2e.states import Stage
 from tests.live import Live
 from tests.people import Person
 from tools.judges.panel import HOME, Panel

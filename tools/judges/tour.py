@@ -1,4 +1,4 @@
-"""Every state of tests/e2e/states.py, arranged once, with the judges looking at it as it stands."""
+"""Every state of tests/e2e/gallery.py, arranged once, with the judges looking at it as it stands."""
 
 import re
 import time
@@ -8,8 +8,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, Response
 from tests.e2e.browser import Visitor
+from tests.e2e.gallery import EVERY_STATE
 from tests.e2e.screens import SCHEMES, WIDTHS
-from tests.e2e.states import STATES, Stage
+from tests.e2e.states import Stage
 from tests.live import Live
 from tests.people import Person
 from tools.judges.panel import HOME, Panel
@@ -79,7 +80,7 @@ class Tour:
             began = time.perf_counter()
             before = self._count()
             try:
-                visitor = STATES[name](self.stage)
+                visitor = EVERY_STATE[name](self.stage)
             except Exception as error:
                 self._find("unarranged", name, [str(error).splitlines()[0]])
                 continue

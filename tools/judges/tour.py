@@ -1,4 +1,4 @@
-"""Every state of tests/e2e/gallery.py, arranged once, with the judges looking at it as it stands."""
+"""Every state of tests/e2e/gallery.py, arranged once; the judges look at it as it stands."""
 
 import re
 import time

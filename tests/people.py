@@ -64,6 +64,47 @@ class Person:
         body = {**who, "credential": credential}
         return raise_for(self.http.post("/register/practice", json=body))
 
+    def sign_in(self) -> JSON:
+        """Sign in with the passkey."""
+        options = raise_for(self.http.post("/login/options", json={}))
+        credential = self.passkey.sign(options, origin=self.url)
+        return raise_for(self.http.post("/login", json={"credential": credential}))
+
+    def confirm(self, change: str, target: str = "", **tamper: Any) -> JSON:
+        """Return a fresh assertion for one change of the account, without posting it."""
+        asked = {"change": change, "target": target}
+        options = raise_for(self.http.post("/account/confirm", json=asked))
+        return self.passkey.sign(options, origin=self.url, **tamper)
+
+    def change(self, change: str, target: str, path: str) -> httpx2.Response:
+        """Make one change of the account, confirmed by the passkey."""
+        return self.http.post(path, json={"credential": self.confirm(change, target)})
+
+    def activate(self, approver_id: str) -> httpx2.Response:
+        """Let somebody decide."""
+        return self.change("activate", approver_id, f"/account/approvers/{approver_id}/activate")
+
+    def reinvite(self, approver_id: str) -> httpx2.Response:
+        """Invite a colleague again."""
+        return self.change("reinvite", approver_id, f"/account/approvers/{approver_id}/invite")
+
+    def revoke_passkey(self, row_id: str) -> httpx2.Response:
+        """End one of one's own passkeys."""
+        path = f"/account/passkeys/{row_id}/revoke"
+        return self.change("revoke_passkey", row_id, path)
+
+    def begin_passkey(self) -> httpx2.Response:
+        """Confirm that another passkey may be made; answers what it is made with."""
+        return self.change("add_passkey", "", "/account/passkeys/options")
+
+    def add_passkey(self) -> "Person":
+        """Add another passkey; return the same person at another device that has it."""
+        other = Person(self.url, username=self.username, base_url=self.base_url)
+        options = raise_for(self.begin_passkey())
+        credential = other.passkey.register(options, origin=self.url)
+        raise_for(self.http.post("/account/passkeys", json={"credential": credential}))
+        return other
+
     @property
     def credential_id(self) -> str:
         """The passkey's id as the wire spells it."""
@@ -73,19 +114,44 @@ class Person:
         """Read what the page's script reads."""
         return raise_for(self.http.get(f"/confirm/{confirmation_id}/data"))
 
-    def sign(self, confirmation_id: str, purpose: str = "approve", **tamper: Any) -> JSON:
+    def sign(
+        self,
+        confirmation_id: str,
+        purpose: str = "approve",
+        *,
+        match_code: str | None = None,
+        **tamper: Any,
+    ) -> JSON:
         """Return a signature over a confirmation, without posting it."""
-        answer = self.http.post(f"/confirm/{confirmation_id}/options", json={"purpose": purpose})
+        body = {"purpose": purpose, "matchCode": match_code}
+        answer = self.http.post(f"/confirm/{confirmation_id}/options", json=body)
         return self.passkey.sign(raise_for(answer), origin=self.url, **tamper)
 
-    def approve(self, confirmation_id: str) -> httpx2.Response:
+    def approve(self, confirmation_id: str, *, match_code: str | None = None) -> httpx2.Response:
         """Sign and post an approval."""
-        return self.post_approval(confirmation_id, self.sign(confirmation_id))
+        credential = self.sign(confirmation_id, match_code=match_code)
+        return self.post_approval(confirmation_id, credential, match_code=match_code)
 
-    def post_approval(self, confirmation_id: str, credential: JSON) -> httpx2.Response:
+    def post_approval(
+        self, confirmation_id: str, credential: JSON, *, match_code: str | None = None
+    ) -> httpx2.Response:
         """Post a signature as an approval."""
-        body = {"credential": credential}
+        body = {"credential": credential, "matchCode": match_code}
         return self.http.post(f"/confirm/{confirmation_id}/approve", json=body)
+
+    def sign_unlock(self, confirmation_id: str, **tamper: Any) -> JSON:
+        """Return an answer to a fresh prompt for unlocking, without posting it."""
+        answer = self.http.post(f"/confirm/{confirmation_id}/unlock/options", json={})
+        return self.passkey.sign(raise_for(answer), origin=self.url, **tamper)
+
+    def post_unlock(self, confirmation_id: str, credential: JSON) -> httpx2.Response:
+        """Post an answer to a prompt for unlocking."""
+        path = f"/confirm/{confirmation_id}/unlock"
+        return self.http.post(path, json={"credential": credential})
+
+    def unlock(self, confirmation_id: str) -> httpx2.Response:
+        """Unlock a private confirmation in this browser."""
+        return self.post_unlock(confirmation_id, self.sign_unlock(confirmation_id))
 
     def reject_signed(self, confirmation_id: str, reason: str | None = None) -> httpx2.Response:
         """Sign and post a rejection."""

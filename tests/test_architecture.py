@@ -32,14 +32,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": set(),  # server/__init__.py likewise
     "server.webauthn": {"core"},
     "server.secret": {"core"},
+    "server.aside": set(),
     "server.config": BASE,
     "server.store": BASE,
     "server.outbound": BASE,
-    "server.runtime": BASE | {"server.store", "server.outbound"},
+    "server.runtime": BASE | {"server.aside", "server.store", "server.outbound"},
     # What several services need inside their own transactions; no door reaches past the services.
     "server.ledger": BASE | {"server.store", "server.runtime"},
+    # Likewise, with passkeys.
+    "server.ceremony": BASE | {"server.store", "server.runtime", "server.ledger"},
     "server.services": BASE
-    | {"server.store", "server.outbound", "server.runtime", "server.ledger"},
+    | {"server.store", "server.outbound", "server.runtime", "server.ledger", "server.ceremony"},
     "server.web": BELOW_DOORS,
     "server.mcp": BELOW_DOORS,
     "server.worker": BELOW_DOORS,
@@ -432,6 +435,9 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("server.webauthn.verify", "from ..secret import mint"),
         ("server.runtime", "from cosignet.server.services import ask"),
         ("server.ledger", "from cosignet.server.services import ask"),
+        ("server.ceremony", "from cosignet.server.services import people"),
+        ("server.ledger", "from cosignet.server import ceremony"),
+        ("server.web.pages.account", "from cosignet.server.ceremony import confirm_change"),
         ("server.services.ask", "from cosignet.server import install"),
         ("server.web.api.keys", "from cosignet.server import ledger"),
         ("server.app", "from cosignet.cli import main"),

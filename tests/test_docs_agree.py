@@ -9,7 +9,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,13 @@ from markdown_it import MarkdownIt
 from tests.test_docs import PAGES, ROOT
 
 from cosignet.cli.main import parser
-from cosignet.core import access, confirmation, jsontext, leaf, payload
+from cosignet.core import access, confirmation, jsontext, leaf, match_code, payload, private_view
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger
-from cosignet.server.services import decide, enroll, invite, practice
-from cosignet.server.web import call, errors, schemas
+from cosignet.server.services import access as keys
+from cosignet.server.services import decide, enroll, invite, practice, session
+from cosignet.server.web import call, errors, schemas, schemas_people
 from cosignet.server.web.headers import security_headers
 from cosignet.server.web.routes import ROUTES
 
@@ -66,7 +66,8 @@ def test_every_route_is_described_with_its_scope_fields_and_queries() -> None:
 
 
 def test_every_field_of_an_answer_is_named() -> None:
-    models = [m for m in vars(schemas).values() if isinstance(m, type) and m.__name__ != "Any"]
+    described = vars(schemas) | vars(schemas_people)
+    models = [m for m in described.values() if isinstance(m, type) and m.__name__ != "Any"]
     for model in models:
         for name, field in getattr(model, "model_fields", {}).items():
             assert f"`{field.alias or name}`" in API, f"{model.__name__}.{name}"
@@ -74,15 +75,17 @@ def test_every_field_of_an_answer_is_named() -> None:
 
 def test_every_word_of_the_wire_is_named() -> None:
     words = [*access.Scope, *confirmation.Status, access.USERNAME.pattern]
+    words.append(match_code.MATCH_CODE_PATTERN)
     for one in (confirmation.RejectReason, confirmation.OutcomeResult):
         words += one.__args__
     assert [word for word in words if f"`{word}`" not in API] == []
 
 
-LIMITED = (access, confirmation, payload, jsontext, call)
+LIMITED = (access, confirmation, match_code, private_view, payload, jsontext, call)
+SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, decide, enroll, practice, invite, app)
+    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }
@@ -157,7 +160,7 @@ def test_the_transitions_are_the_programs() -> None:
 def test_the_context_has_these_keys_in_this_order() -> None:
     table = SECURITY.partition("### The context")[2].partition("\n### ")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(Context)), "x")
+    values: dict[str, Any] = dict.fromkeys(Context._fields, "x")
     context = Context(**values | {"quorum": 1, "reveal": False})
     assert re.findall(r"`(\w+)`", "".join(cells)) == list(json.loads(context.text))
 

@@ -24,7 +24,36 @@ BLOCK = 4096
 FOLDED_BELOW = 0x530
 PAYLOADS = 1500
 # Characters the rule cares about come up often enough to meet each other.
-SPICE = [*' \t\n\r\u00a0\u200b\u200d\u202e\u2028\ufe0f\u0301aAzZkKſßİıΣσςЖж01.-e"\\<&', "__proto__"]
+NAMES = [
+    "was",
+    "now",
+    "from",
+    "to",
+    "amount",
+    "currency",
+    "",
+    "empty name",
+    "l",
+    "I",
+    "1",
+    "O",
+    "0",
+]
+VALUES = [
+    "EUR",
+    "eur",
+    "12.50",
+    "-7",
+    "2026-11-20",
+    "2026-02-30",
+    "2026-11-20T20:45:25.1+02:00",
+    "",
+]
+SPICE = [
+    *"I1|l0Orрахסב١字Ａﬁ",
+    *' \t\n\r\u00a0\u200b\u200d\u202e\u2028\ufe0f\u0301aAzZkKſßİıΣσςЖж01.-e"\\<&',
+    "__proto__",
+]
 
 
 def ask_browser(questions: Iterable[dict[str, object]]) -> list[Any]:
@@ -94,18 +123,39 @@ def context(action: str) -> str:
 
 
 def an_object(chance: random.Random, depth: int) -> dict[str, JsonValue]:
-    return {a_text(chance): a_value(chance, depth - 1) for _ in range(chance.randrange(6))}
+    return {a_name(chance): a_value(chance, depth - 1) for _ in range(chance.randrange(6))}
+
+
+def a_table(chance: random.Random) -> list[JsonValue]:
+    names = [a_name(chance) for _ in range(chance.randrange(1, 6))]
+    values: list[JsonValue] = [1, "1", 30, "400", True, "x"]
+    rows = range(chance.randrange(1, 6))
+    return [{name: chance.choice(values[: chance.randrange(1, 7)]) for name in names} for _ in rows]
+
+
+def a_pair(chance: random.Random) -> dict[str, JsonValue]:
+    first, second = chance.choice([("was", "now"), ("amount", "currency"), ("currency", "amount")])
+    values: list[JsonValue] = ["EUR", "eur", "12.50", 12, None, ["EUR"]]
+    return {first: chance.choice(values), second: chance.choice(values), a_name(chance): 1}
+
+
+def a_name(chance: random.Random) -> str:
+    return chance.choice(NAMES) if chance.random() < 0.4 else a_text(chance)
 
 
 def a_value(chance: random.Random, depth: int) -> JsonValue:
-    kind = chance.randrange(9 if depth else 6)
+    kind = chance.randrange(12 if depth else 8)
     if kind < 3:
-        return a_text(chance)
+        return chance.choice(VALUES) if chance.random() < 0.4 else a_text(chance)
     if kind < 5:
         return a_number(chance)
     if kind == 5:
         return chance.choice([True, False, None])
     if kind == 6:
+        return a_table(chance)
+    if kind == 7:
+        return a_pair(chance)
+    if kind == 8:
         return [a_value(chance, depth - 1) for _ in range(chance.randrange(4))]
     return an_object(chance, depth)
 

@@ -14,6 +14,8 @@ from tests.live import Live, Process
 from tests.people import Person, Program
 
 from cosignet.core.access import Scope
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import access
 from cosignet.server.services.invite import Terms
 
 PRACTICE = "Try it once: nothing will happen"
@@ -75,7 +77,7 @@ def test_from_the_printed_link_to_the_first_approved_action(
 
     owner.expects("status of 403")
     owner.page.goto(process.owner_link())
-    expect(heading(owner)).to_have_text("This invite has been used.")
+    expect(heading(owner)).to_have_text("This Cosignet has an owner already.")
     expect(owner.page.get_by_text(key)).to_have_count(0)
     owner.leave()
 
@@ -89,7 +91,7 @@ def test_an_invited_approver_registers_and_can_decide(
 ) -> None:
     visitor = visit()
     visitor.page.goto(link(live, Terms(note="For the night shift")))
-    expect(heading(visitor)).to_have_text("Your organisation invites you")
+    expect(heading(visitor)).to_have_text("You are invited to decide")
     expect(visitor.page.get_by_text("For the night shift")).to_be_visible()
     create(visitor, "robin")
     practise(visitor)
@@ -111,8 +113,61 @@ def test_the_key_is_shown_once_and_only_to_the_first_owner(live: Live, visit: Vi
     assert Program(live.url, key).get("/api/confirmations").status_code == 200
     owner.expects("status of 403")
     owner.page.reload()
-    expect(heading(owner)).to_have_text("This invite has been used.")
+    expect(heading(owner)).to_have_text("This Cosignet has an owner already.")
     assert key not in owner.page.content()
+
+
+def sign_in(visitor: Visitor) -> None:
+    visitor.page.get_by_role("link", name="Sign in with passkey").click()
+    visitor.page.get_by_role("button", name="Sign in with passkey").click()
+    expect(heading(visitor)).to_have_text("Your account")
+
+
+def takes_first_key(owner: Visitor) -> str:
+    owner.page.get_by_role("button", name="Show my first API key").click()
+    expect(owner.page.locator("#key")).to_contain_text("cosk_")
+    expect(owner.page.get_by_role("button", name="Show my first API key")).to_be_hidden()
+    return copied(owner, "Copy key")
+
+
+def works(live: Live, key: str) -> bool:
+    return Program(live.url, key).get("/api/confirmations").is_success
+
+
+def test_an_owner_who_reloads_before_practice_gets_the_first_key(live: Live, visit: Visit) -> None:
+    owner = visit()
+    owner.page.goto(live.owner_link())
+    create(owner, "alex")
+    expect(heading(owner)).to_have_text(PRACTICE)
+    owner.expects("status of 403")
+    owner.page.reload()
+    sign_in(owner)
+    key = takes_first_key(owner)
+    assert works(live, key)
+    asked = Program(live.url, key).ask("alex")
+    owner.page.reload()
+    expect(heading(owner)).to_have_text("Your account")
+    assert key not in owner.page.content()
+    expect(owner.page.get_by_text("first API key")).to_have_count(0)
+    owner.open(asked["url"])
+    owner.approve.click()
+    owner.sees_outcome("approved")
+
+
+def test_an_owner_who_reloads_after_practice_gets_the_first_key_anew(
+    live: Live, visit: Visit
+) -> None:
+    owner = visit()
+    owner.page.goto(live.owner_link())
+    create(owner, "alex")
+    practise(owner)
+    expect(owner.page.locator("#key")).to_contain_text("cosk_")
+    lost = owner.page.locator("#key").inner_text()
+    owner.expects("status of 403")
+    owner.page.reload()
+    owner.page.goto(f"{live.url}/account")  # practising has signed in
+    kept = takes_first_key(owner)
+    assert (works(live, lost), works(live, kept)) == (False, True)
 
 
 def pinned_existing(live: Live) -> str:
@@ -131,6 +186,29 @@ def expired(live: Live) -> str:
     return code
 
 
+def owned(live: Live) -> str:
+    link = live.owner_link()
+    Person(live.url).register(link, "ada")
+    return link.rpartition("=")[2]
+
+
+def taken(live: Live) -> str:
+    invited = live.program(Scope.ADMIN).post("/api/invites", {"pinnedUsername": "robin"})
+    live.person("robin")
+    return invited.json()["code"]
+
+
+def name_revoked(live: Live) -> str:
+    code = pinned_existing(live)
+
+    async def revoke(rt: Runtime) -> None:
+        organisation = await access.default_organisation(rt)
+        await access.revoke_approver(rt, organisation.id, "robin")
+
+    live.run(revoke)
+    return code
+
+
 def revoked(live: Live) -> str:
     code = live.invite()
     answer = live.program(Scope.ADMIN).post(f"/api/invites/{code}/revoke")
@@ -141,13 +219,24 @@ def revoked(live: Live) -> str:
 @pytest.mark.parametrize(
     ("code", "title", "cure"),
     [
-        (used, "This invite has been used.", "Ask for a new one."),
-        (expired, "This invite has expired.", "Ask for a new one."),
+        (used, "This invite has been used.", "If it was you who used it"),
+        (expired, "This invite has expired.", "Nobody can register with it any more."),
         (revoked, "This invite was revoked.", "Ask whoever sent it for a new one."),
-        (lambda _: "nobody-made-this", "This invite is not known.", "Ask for a new one."),
-        (lambda _: "", "This invite is not known.", "Ask for a new one."),
+        (owned, "This Cosignet has an owner already.", "you find your first API key there"),
+        (
+            taken,
+            "The name this invite is for belongs to somebody by now.",
+            "under another name",
+        ),
+        (
+            name_revoked,
+            "The name this invite is for was revoked for ever.",
+            "never given again",
+        ),
+        (lambda _: "nobody-made-this", "This invite is not known.", "or ask for a new one."),
+        (lambda _: "", "This link carries no invite.", "Open it again from where it was sent"),
     ],
-    ids=["used", "expired", "revoked", "unknown", "none"],
+    ids=["used", "expired", "revoked", "owned", "taken", "name-revoked", "unknown", "none"],
 )
 def test_an_invite_that_cannot_be_used_says_why(
     live: Live, visit: Visit, code: object, title: str, cure: str
@@ -206,9 +295,20 @@ def test_a_reinvite_adds_a_passkey_but_not_the_same_twice(live: Live, visit: Vis
     visitor.page.get_by_role("button", name="Create passkey").click()
     visitor.sees_note("This device already holds a passkey for you here")
     visitor.passkey.replace()
+    expect(heading(visitor)).to_have_text("A new passkey for robin")
     visitor.page.get_by_role("button", name="Create passkey").click()
     practise(visitor)
     expect(heading(visitor)).to_have_text("You are ready, robin")
+
+
+def test_a_second_passkey_is_offered_at_the_end(live: Live, visit: Visit) -> None:
+    visitor = visit()
+    visitor.page.goto(link(live))
+    create(visitor, "robin")
+    practise(visitor)
+    visitor.page.get_by_role("link", name="Add a second passkey").click()
+    expect(heading(visitor)).to_have_text("Your account")
+    expect(visitor.page.get_by_text("You have one. Should you lose it")).to_be_visible()
 
 
 def test_a_taken_username_is_told_and_another_one_works(live: Live, visit: Visit) -> None:
@@ -236,7 +336,7 @@ def test_the_browser_itself_refuses_a_name_out_of_the_rule(
         expect(field).to_have_value("x" * 39)
         return
     assert field.evaluate("field => field.validity.valid") is False
-    expect(heading(visitor)).to_have_text("Your organisation invites you")
+    expect(heading(visitor)).to_have_text("You are invited to decide")
     assert visitor.passkey.credentials == []
 
 
@@ -253,7 +353,7 @@ def test_creating_can_be_given_up_and_tried_again(live: Live, visit: Visit) -> N
     visitor.page.goto(link(live))
     visitor.passkey.verify_person(False)
     create(visitor, "robin")
-    visitor.sees_note("prompt was closed, or it timed out", "No passkey was created")
+    visitor.sees_note("No passkey was created", "closed, or it timed out")
     visitor.passkey.verify_person(True)
     create(visitor, "robin")
     practise(visitor)
@@ -296,7 +396,9 @@ class TestActivation:
         create(visitor, "robin")
         practise(visitor)
         expect(heading(visitor)).to_have_text("Registered, not activated yet")
-        expect(visitor.page.get_by_text("an owner of Your organisation has to")).to_be_visible()
+        expect(
+            visitor.page.get_by_text("an owner or admin of your organisation has to")
+        ).to_be_visible()
 
 
 def test_a_browser_without_passkeys_keeps_the_invite(live: Live, visit: Visit) -> None:
@@ -326,3 +428,20 @@ def test_two_tabs_of_one_invite_make_one_approver(live: Live, visit: Visit) -> N
     second.expects("status of 403")
     create(second, "sam")
     second.sees_note("This invite has been used")
+
+
+def test_a_practice_never_signs_an_approvals_challenge(
+    live: Live, visit: Visit, program: Program, alex: Person
+) -> None:
+    asked = program.ask("alex")["id"]
+    answer = alex.http.post(f"/confirm/{asked}/options", json={"purpose": "approve"})
+    visitor = visit()
+    visitor.page.goto(link(live))
+    create(visitor, "robin")
+    expect(heading(visitor)).to_have_text(PRACTICE)
+    visitor.page.route(
+        "**/register/practice/options", lambda route: route.fulfill(json=answer.json())
+    )
+    practise(visitor)
+    visitor.sees_note("The server asked for something else than it should", "Nothing was signed")
+    assert visitor.passkey.signatures == 1, "the creation alone"

@@ -2,7 +2,9 @@
 //   {"shown": text}             → the pieces of the text
 //   {"render": [payload, context]} → the tree, or null where the texts are refused
 import { createInterface } from "node:readline";
-import { render, shown } from "../../src/cosignet/server/web/static/card.js";
+import { prepare, render, shown } from "../../src/cosignet/server/web/static/card.js";
+
+await prepare("[{\uffff", "");
 
 function answer(question) {
   if ("shown" in question) return shown(question.shown);

@@ -46,12 +46,34 @@ NEVER = {
     "an approver without a passkey": """
         SELECT id FROM approvers a
         WHERE NOT EXISTS (SELECT 1 FROM credentials WHERE approver_id = a.id)""",
-    "a registration that no invite paid for": """
+    "a registration that no invite paid for, and that its own approver did not make": """
         SELECT 1 WHERE (SELECT coalesce(sum(uses), 0) FROM invites)
-            != (SELECT count(*) FROM credentials)""",
-    "a confirmation without its two contexts": """
-        SELECT c.id FROM confirmations c
-        WHERE 1 != (SELECT count(*) FROM contexts WHERE confirmation_id = c.id)""",
+            != (SELECT count(*) FROM credentials
+                WHERE NOT (enroller = 'member' AND enroller_id = approver_id))""",
+    "a passkey that its own approver made without having had one before": """
+        SELECT k.id FROM credentials k WHERE k.enroller = 'member' AND k.enroller_id = k.approver_id
+        AND NOT EXISTS (SELECT 1 FROM credentials o WHERE o.approver_id = k.approver_id
+                        AND NOT (o.enroller = 'member' AND o.enroller_id = o.approver_id))""",
+    "a session of a passkey that is not its approver's": """
+        SELECT s.approver_id FROM sessions s JOIN credentials k ON k.id = s.credential_id
+        WHERE k.approver_id != s.approver_id""",
+    "a first key that is not there, or not the organisation's": """
+        SELECT o.id FROM organisations o WHERE o.first_key_id IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM api_keys WHERE id = o.first_key_id AND organisation_id = o.id)""",
+    "a confirmation above normal risk without a match code, or one below with it": """
+        SELECT id FROM confirmations WHERE (risk != 'normal') != (match_code IS NOT NULL)
+            OR (match_code IS NULL) != (match_choices IS NULL)""",
+    "a match code that is not among its choices": """
+        SELECT id FROM confirmations
+        WHERE instr(' ' || match_choices || ' ', ' ' || match_code || ' ') = 0""",
+    "a count of wrong picks without the last one's time": """
+        SELECT id FROM confirmations
+        WHERE (wrong_picks = 0) != (wrong_pick_at IS NULL)""",
+    "a view of what is not private, or of nobody who may see it": """
+        SELECT v.confirmation_id FROM private_views v
+        WHERE NOT EXISTS (SELECT 1 FROM confirmations c JOIN credentials k
+            ON k.id = v.credential_id AND k.approver_id = v.approver_id
+            WHERE c.id = v.confirmation_id AND c.private AND c.approver_id = v.approver_id)""",
     "a reference to nothing": "PRAGMA foreign_key_check",
 }
 

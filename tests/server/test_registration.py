@@ -73,7 +73,7 @@ def test_an_owners_link_ends_with_the_first_owner_and_with_a_newer_link(fresh: L
     older, newer = fresh.owner_link(), fresh.owner_link()
     assert begin(fresh, older.rpartition("=")[2], "ada").json()["code"] == "invite_revoked"
     Person(fresh.url).register(newer, "ada")
-    assert begin(fresh, newer.rpartition("=")[2], "eve").json()["code"] == "invite_used"
+    assert begin(fresh, newer.rpartition("=")[2], "eve").json()["code"] == "owner_exists"
 
 
 def test_two_who_race_with_the_owners_link_make_one_owner(fresh: Live) -> None:
@@ -283,7 +283,7 @@ def test_invite_pages_say_what_is_wrong_in_words(live: Live, admin: Program) -> 
         (used, "has been used"),
         (revoked, "was revoked"),
         ("unknown", "is not known"),
-        ("", "is not known"),
+        ("", "carries no invite"),
     ):
         page = program_get(live, f"/register?invite={code}", browser)
         assert page.status_code == 403

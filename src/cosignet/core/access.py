@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from cosignet.core.errors import FieldInvalid
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,38}")
 """Usernames, after lower-casing; `demo-` names exist in the demo organisation alone."""
 DEMO_PREFIX = "demo-"
+DEMO_ORGANISATION = "demo"
+"""Its passkeys never open a session."""
 KEY_NAME_CHARACTERS_MAX = 80
 INVITE_NOTE_CHARACTERS_MAX = 200
 INVITE_USES_MAX = 1_000
@@ -49,6 +52,8 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+ACTIVATING_ROLES = frozenset({Role.OWNER, Role.ADMIN})
+"""Who may let an approver decide whom an API key invited."""
 DECIDING_ROLES = frozenset({Role.OWNER, Role.ADMIN, Role.APPROVER})
 
 
@@ -116,12 +121,38 @@ class Approver:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who has signed in with a passkey; it lets them see their account, and no more."""
+
+    id: str
+    """Hash of what the browser holds, hex."""
+    approver: Approver
+    organisation_slug: str
+    credential_id: str
+    """The credential that signed in (its row)."""
+    expires_at: int
+
+
+ChangeKind: TypeAlias = Literal[
+    "add_passkey", "revoke_passkey", "activate", "reinvite", "first_key"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a fresh assertion is asked for: a kind, and whom or what it is about (may be empty)."""
+
+    kind: ChangeKind
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Invite:
     """A code that lets somebody register a passkey."""
 
     id: str
     organisation_id: str
-    organisation_name: str
+    organisation_slug: str
     role: Role
     note: str | None
     pinned_username: str | None

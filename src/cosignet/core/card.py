@@ -4,53 +4,32 @@
 the browser's `static/card.js` builds the same tree from the same texts and signs only while the
 page shows exactly that. `vectors/card/` pins the rule for both.
 
-The text rule, applied to every key, value, title and name: whatever `characters.is_hidden` lists
-becomes a chip `U+XXXX` (a line feed `new line`, followed by a real one; a tab `tab`), and so does
-a space unless it stands alone between two visible characters. Everything else is shown as it is,
-under `white-space: pre-wrap`. No text is cut, no number is rounded: it is the signed spelling.
+Everything is shown, in payload order, under the text rule of `cardtext`; no text is cut, and each
+number stands in the spelling that is signed. What helps to read is added, and never replaces it:
+
+- a date or time also in words, with the text beneath;
+- two neighbours such as `was` and `now`, or `amount` and `currency`, side by side;
+- a list of same-shaped objects as a table. Rows that differ come first, each row with its number;
+- a text that reads like a value of another kind, and a name that looks like another, flagged.
 """
 
 import json
 import re
-from collections import Counter
-from itertools import groupby
-from typing import TypeAlias, cast
+from typing import cast
 
+from cosignet.core.cardtext import ODD, Node, element, shown
+from cosignet.core.cardvalue import Number, in_words, look_alike, value_nodes
 from cosignet.core.challenge import Context, parse_context
-from cosignet.core.characters import is_hidden
 from cosignet.core.errors import PayloadRefused
 from cosignet.core.payload import payload_from_text
 
-Element: TypeAlias = "list[Part]"
-"""`[tag, attributes, *children]`; the JSON form is the one in the vectors."""
-Part: TypeAlias = "str | dict[str, str] | Element"
-"""What an element is made of."""
-Node: TypeAlias = "str | Element"
-"""A text, or an element."""
-
-_SPACE, _LINE_FEED = 0x20, 0x0A
-_NAMES = {0x09: "tab", _LINE_FEED: "new line", _SPACE: "space"}
-_MONTHS = [
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-]
-_MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9:]{8})\.[0-9]{3}Z")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _RISKS = {"normal": "Normal", "high": "High", "critical": "Critical"}
-
-_TRUE, _FALSE, _NULL = "yes (true)", "no (false)", "nothing (null)"
-_EMPTY_TEXT, _EMPTY_OBJECT, _EMPTY_LIST = "empty text", "empty object", "empty list"
-# A text that reads like one of these is labelled, so that "42" never passes for 42.
-_WORDS = {"true", "false", "null", _TRUE, _FALSE, _NULL, _EMPTY_TEXT, _EMPTY_OBJECT, _EMPTY_LIST}
-
-# Letters whose lower-case form is the same in every Unicode version: Latin, Greek, Cyrillic.
-_FOLDED_BELOW = 0x530
-
-
-class _Number(str):
-    """A number in the spelling that is signed."""
-
-    __slots__ = ()
+_TEXTS = re.compile('"([^"]*)"(:?)')
+_ESCAPES = re.compile(r"[\\\x7f]")
+# Chips that are no trick: how lines end, how French writes numbers, how symbols become emoji.
+_HARMLESS = {"tab", "new line", "space", "U+000D", "U+00A0", "U+202F", "U+FE0F"}
+# Nor do these join anything in Latin, Greek or Cyrillic, whose letters end here.
+_JOINERS, _JOINED_FROM = {"U+200C", "U+200D"}, 0x590
 
 
 def render(payload_text: str, context_text: str) -> Node:
@@ -63,64 +42,58 @@ def render(payload_text: str, context_text: str) -> Node:
         PayloadRefused: the payload is not a JSON object in its canonical form.
     """
     context = parse_context(context_text)
-    who = _element("p", "who", _element("span", "label", "Asked by API key"), " ")
-    who.append(_element("strong", "text", *shown(context.requester)))
-    return _element(
+    who = element("p", "who", element("span", "label", "Asked by API key"), " ")
+    who.append(element("strong", "text", *shown(context.requester)))
+    return element(
         "div",
         "region",
         who,
-        _element("h1", "text", *shown(context.action)),
-        _element("dl", "facts", *_terms(context)),
+        element("h1", "text", *shown(context.action)),
+        element("dl", "facts", *_terms(context)),
         [
             "section",
             {"class": "card", "aria-labelledby": "card-title"},
             ["h2", {"id": "card-title"}, "Exactly what you sign"],
-            *_value(_read(payload_text)),
+            *value_nodes(_read(payload_text)),
         ],
-        _element("dl", "facts", *_origins(context)),
+        element("dl", "facts", *_origins(context)),
     )
 
 
 def exact(payload_text: str) -> Node:
     """Return the canonical text itself, under the text rule: the bytes whose hash is signed."""
-    return _element("p", "text", *shown(payload_text))
+    return element("p", "text", *shown(payload_text, runs_forward=True))
 
 
-def shown(text: str) -> list[Node]:
-    """Return a text as visible pieces: literal text and chips, no two literals side by side."""
-    runs = [(code, len(list(same))) for code, same in groupby(map(ord, text))]
-    nodes: list[Node] = []
-    literal = ""
-    for position, (code, count) in enumerate(runs):
-        if _is_plain(runs, position):
-            literal += chr(code) * count
-            continue
-        if literal:
-            nodes.append(literal)
-        nodes.append(_chip(code, count))
-        literal = "\n" if code == _LINE_FEED else ""
-    return [*nodes, literal] if literal else nodes
+def is_plain(payload_text: str, context_text: str) -> bool:
+    """Return whether a glance tells that nothing is odd, as with most actions; cheap.
+
+    All of it is printable ASCII, so that neither chips nor flags are in it, but for names of the
+    payload that look alike; and no two of those do. Both texts are canonical.
+    """
+    both = payload_text + context_text
+    if not both.isascii() or _ESCAPES.search(both):
+        return False
+    # Without escapes each quotation mark begins or ends a text.
+    return not look_alike({name for name, colon in _TEXTS.findall(payload_text) if colon})
+
+
+def is_odd(payload_text: str, context_text: str) -> bool:
+    """Return whether something in an action could mislead its reader, which raises its risk.
+
+    That is: a flag of class `ODD` (scripts mixed in a word, look-alike letters, letters that run
+    right to left among others, names that look alike), or a character that only a chip shows. Line
+    ends, tabs, spaces, and what joins emoji or letters of scripts that need joining are harmless.
+
+    Raises:
+        PayloadRefused, ContextMalformed: as `render`.
+    """
+    return _has_odd(render(payload_text, context_text))
 
 
 def moment(rfc3339: str) -> str:
     """Return a time in words, such as `20 November 2026, 20:45:25 UTC`; other texts unchanged."""
-    found = _MOMENT.fullmatch(rfc3339)
-    if found is None or not 1 <= int(found[2]) <= len(_MONTHS):
-        return rfc3339
-    return f"{int(found[3])} {_MONTHS[int(found[2]) - 1]} {found[1]}, {found[4]} UTC"
-
-
-def _is_plain(runs: list[tuple[int, int]], position: int) -> bool:
-    code, count = runs[position]
-    if code != _SPACE:
-        return not is_hidden(code)
-    beside = [runs[at][0] for at in (position - 1, position + 1) if 0 <= at < len(runs)]
-    return count == 1 and len(beside) == 2 and not any(map(is_hidden, beside))
-
-
-def _chip(code: int, count: int) -> Node:
-    name = _NAMES.get(code, f"U+{code:04X}")
-    return _element("span", "chip", name if count == 1 else f"{name} ×{count}")
+    return in_words(re.sub("[.][0-9]{3}Z$", "Z", rfc3339)) or rfc3339
 
 
 def _terms(context: Context) -> list[Node]:
@@ -148,79 +121,45 @@ def _origins(context: Context) -> list[Node]:
 
 
 def _fact(name: str, *children: Node) -> Node:
-    return _element("div", "", _element("dt", "", name), _element("dd", "text", *children))
+    return element("div", "", element("dt", "", name), element("dd", "text", *children))
 
 
 def _time(rfc3339: str) -> list[Node]:
-    return [moment(rfc3339), _element("span", "raw", *shown(rfc3339))]
+    words = moment(rfc3339)
+    return shown(rfc3339) if words == rfc3339 else [words, element("span", "raw", rfc3339)]
 
 
 def _risk(risk: str) -> list[Node]:
     if risk not in _RISKS:
         return shown(risk)
-    return [_element("span", f"risk {risk}", _RISKS[risk])]
+    return [element("span", f"risk {risk}", _RISKS[risk])]
 
 
 def _read(payload_text: str) -> dict[str, object]:
     if payload_from_text(payload_text.encode()) != payload_text:
         raise PayloadRefused("the payload is not in its canonical form")
     # In canonical text the keys stand in ECMAScript's order, and Python keeps that order.
-    payload: object = json.loads(payload_text, parse_int=_Number, parse_float=_Number)
+    payload: object = json.loads(payload_text, parse_int=Number, parse_float=Number)
     return cast("dict[str, object]", payload)
 
 
-def _value(value: object) -> list[Node]:
-    if isinstance(value, _Number):
-        return [_element("span", "number", str(value))]
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, dict):
-        return [_object(cast("dict[str, object]", value))]
-    if isinstance(value, list):
-        return [_list(cast("list[object]", value))]
-    return [_word(_NULL if value is None else _TRUE if value else _FALSE)]
+def _has_odd(node: Node) -> bool:
+    if isinstance(node, str):
+        return False
+    if node[1] == {"class": ODD}:
+        return True
+    children = cast("list[Node]", node[2:])
+    return any(_is_odd_chip(children, at) or _has_odd(child) for at, child in enumerate(children))
 
 
-def _string(text: str) -> list[Node]:
-    if not text:
-        return [_word(_EMPTY_TEXT)]
-    node = _element("span", "text", *shown(text))
-    if text in _WORDS or _NUMBER.fullmatch(text):
-        return [node, _element("span", "flag", "text")]
-    return [node]
+def _is_odd_chip(nodes: list[Node], at: int) -> bool:
+    node = nodes[at]
+    if isinstance(node, str) or node[1] != {"class": "chip"}:
+        return False
+    name = str(node[2]).partition(" ×")[0]
+    return not (name in _HARMLESS or (name in _JOINERS and _joins(nodes[:at], nodes[at + 1 :])))
 
 
-def _object(members: dict[str, object]) -> Node:
-    if not members:
-        return _word(_EMPTY_OBJECT)
-    folded = Counter(map(_fold, members))
-    rows = [
-        _element("div", "", _key(key, folded[_fold(key)] > 1), _element("dd", "", *_value(value)))
-        for key, value in members.items()
-    ]
-    return _element("dl", "fields", *rows)
-
-
-def _key(key: str, has_twin: bool) -> Node:
-    node = _element("dt", "text", *(shown(key) if key else [_word("empty name")]))
-    if has_twin:
-        node.append(_element("span", "flag", "differs from another name only in case"))
-    return node
-
-
-def _fold(key: str) -> str:
-    return "".join(c.lower() if ord(c) < _FOLDED_BELOW else c for c in key)
-
-
-def _list(items: list[object]) -> Node:
-    if not items:
-        return _word(_EMPTY_LIST)
-    return _element("ol", "items", *(_element("li", "", *_value(item)) for item in items))
-
-
-def _word(word: str) -> Node:
-    return _element("span", "word", word)
-
-
-def _element(tag: str, kind: str, *children: Node) -> Element:
-    return [tag, {"class": kind} if kind else {}, *children]
+def _joins(before: list[Node], after: list[Node]) -> bool:
+    texts = [str(one) for one in (*before[-1:], *after[:1]) if isinstance(one, str)]
+    return len(texts) == 2 and min(ord(texts[0][-1]), ord(texts[1][0])) >= _JOINED_FROM

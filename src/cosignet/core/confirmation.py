@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from cosignet.core.match_code import MatchCode
+
 ACTION_CHARACTERS_MAX = 200
 TTL_SECONDS_DEFAULT = 180
 TTL_SECONDS_MAX = 86_400
@@ -92,6 +94,8 @@ class Confirmation:
     context: str = field(repr=False)
     reject_context: str = field(repr=False)
     risk: Risk
+    private: bool
+    """Seen by nobody but the approver, who unlocks it by passkey."""
     status: Status
     created_at: int
     expires_at: int
@@ -101,6 +105,8 @@ class Confirmation:
     consumed_at: int | None
     consumed_by: str | None
     """Id of the API key that consumed it."""
+    match: MatchCode | None
+    """Of high risk only."""
     rejection: Rejection | None
     outcome: Outcome | None
     signature: Signature | None

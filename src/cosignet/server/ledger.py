@@ -8,10 +8,27 @@ import hashlib
 
 from cosignet.core.challenge import CeremonyPurpose, ceremony_challenge
 from cosignet.core.confirmation import Confirmation, Status
-from cosignet.core.errors import AlreadyDecided, CeremonyGone, NotFound, Unavailable
+from cosignet.core.errors import (
+    AlreadyDecided,
+    ApproverNotActivated,
+    ApproverRevoked,
+    CeremonyGone,
+    NotFound,
+    Unavailable,
+)
 from cosignet.core.leaf import DecisionKind, SignedBy, credential_opening, decision_opening, entry
+from cosignet.core.private_view import Locked
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import ceremonies, confirmations, deliveries, leaves, organisations
+from cosignet.server.secret import digest
+from cosignet.server.store import (
+    approvers,
+    ceremonies,
+    confirmations,
+    deliveries,
+    leaves,
+    organisations,
+    private_views,
+)
 from cosignet.server.store.ceremonies import Ceremony
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Reader, Transaction
@@ -42,16 +59,46 @@ async def current(rt: Runtime, confirmation_id: str) -> Confirmation:
     return found
 
 
-async def pending(rt: Runtime, confirmation_id: str) -> Confirmation:
-    """Return a confirmation that can still be decided.
+async def visible(rt: Runtime, confirmation_id: str, view: str | None) -> Confirmation:
+    """Return a confirmation to whoever has its link, a private one in an unlocked browser alone.
+
+    `view` is the secret such a browser has. All that a page shows or does begins here.
 
     Raises:
-        NotFound, AlreadyDecided, Unavailable.
+        NotFound, Unavailable.
+        Locked: it is private, and nothing of it is told, not even whether it is decided.
     """
     found = await current(rt, confirmation_id)
+    if found.private and not await private_views.is_open(
+        rt.database.reader, found.id, digest(view or "")
+    ):
+        raise Locked
+    return found
+
+
+async def pending(rt: Runtime, confirmation_id: str, view: str | None) -> Confirmation:
+    """Return a confirmation that is visible and can still be decided.
+
+    Raises:
+        NotFound, Locked, AlreadyDecided, Unavailable.
+    """
+    found = await visible(rt, confirmation_id, view)
     if found.decided:
         raise already_decided(found)
     return found
+
+
+async def require_may_decide(reader: Reader, confirmation: Confirmation) -> None:
+    """Let the approver who was asked through, if they may decide at all.
+
+    Raises:
+        ApproverRevoked, ApproverNotActivated.
+    """
+    approver = await approvers.get(reader, confirmation.approver_id)
+    if approver is None or approver.revoked_at is not None:
+        raise ApproverRevoked
+    if not approver.may_decide:
+        raise ApproverNotActivated
 
 
 def already_decided(confirmation: Confirmation) -> AlreadyDecided:
@@ -129,7 +176,7 @@ async def record_credential(
 
 
 def enrolled_by(credential: StoredCredential) -> str:
-    """Say who enrolled a credential, as its leaf does: `operator`, or `api_key:` and its id."""
+    """Say who enrolled a credential, as its leaf does: `operator`, or a kind, a colon and an id."""
     if credential.enroller_id is None:
         return credential.enroller
     return f"{credential.enroller}:{credential.enroller_id}"

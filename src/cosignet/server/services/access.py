@@ -6,10 +6,15 @@ from cosignet.core.access import (
     DEFAULT_SCOPES,
     ApiKey,
     Approver,
+    Change,
     Role,
     Scope,
+    Session,
 )
+from cosignet.core.access_errors import NothingToChange, RoleMissing
 from cosignet.core.errors import ApproverRevoked, NotFound, Unauthenticated
+from cosignet.core.jsontext import JsonValue
+from cosignet.server.ceremony import confirm_change, record_use
 from cosignet.server.ledger import organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import (
@@ -24,6 +29,8 @@ from cosignet.server.store.organisations import Organisation
 
 DEFAULT_ORGANISATION = "default"
 FIRST_KEY_NAME = "first key"
+FIRST_KEY_REPLACEABLE_MS = 86_400_000
+"""How long an owner who did not keep the first key gets another one in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,16 @@ async def create_api_key(
 ) -> MintedKey:
     """Mint a key for a program."""
     organisation = await organisation_of(rt.database.reader, organisation_id)
+    minted, key_hash = _mint(rt, organisation, name, scopes)
+    async with rt.database.transaction() as tx:
+        await api_keys.insert(tx, minted.key, key_hash=key_hash)
+    return minted
+
+
+def _mint(
+    rt: Runtime, organisation: Organisation, name: str, scopes: frozenset[Scope]
+) -> tuple[MintedKey, bytes]:
+    """Return a key that is still to be stored, and its hash."""
     secret = mint_api_key(rt.random(SECRET_BYTES))
     key = ApiKey(
         id=rt.new_id(),
@@ -70,23 +87,69 @@ async def create_api_key(
         created_at=rt.clock(),
         revoked_at=None,
     )
-    async with rt.database.transaction() as tx:
-        await api_keys.insert(tx, key, key_hash=digest(secret))
-    return MintedKey(key, secret)
+    return MintedKey(key, secret), digest(secret)
 
 
 async def mint_first_key(rt: Runtime, approver: Approver) -> MintedKey | None:
     """Mint the first key of an organisation for its owner; None for anybody else, or later."""
     if approver.role is not Role.OWNER:
         return None
-    if await api_keys.any_of(rt.database.reader, approver.organisation_id):
-        return None
-    return await create_api_key(
-        rt,
-        organisation_id=approver.organisation_id,
-        name=FIRST_KEY_NAME,
-        scopes=frozenset(DEFAULT_SCOPES),
+    minted, key_hash = await _first_key(rt, approver.organisation_id)
+    async with rt.database.transaction() as tx:
+        if not await organisations.claim_first_key(tx, approver.organisation_id, minted.key.id):
+            return None
+        await api_keys.insert(tx, minted.key, key_hash=key_hash)
+    return minted
+
+
+async def first_key_is_due(rt: Runtime, approver: Approver) -> bool:
+    """Whether `confirm_first_key` would give this approver a key."""
+    if approver.role is not Role.OWNER:
+        return False
+    reader, organisation_id = rt.database.reader, approver.organisation_id
+    return (
+        not await api_keys.any_of(reader, organisation_id)
+        or await api_keys.unused_first(reader, organisation_id, _replaceable_since(rt)) is not None
     )
+
+
+async def confirm_first_key(rt: Runtime, session: Session, credential: JsonValue) -> MintedKey:
+    """Give an owner who confirms it with a passkey the first key, if they did not get or keep it.
+
+    One that was minted ends with this, if it is not older than a day and has asked for nothing;
+    so there is never a second first key, and none that nobody knows.
+
+    Raises:
+        RoleMissing: whoever confirms it is no owner.
+        NothingToChange: there are keys already.
+        CeremonyGone, CeremonyMalformed, CeremonyRefused, Unavailable.
+    """
+    member = session.approver
+    known = await confirm_change(rt, session, Change("first_key"), credential)
+    if member.role is not Role.OWNER or not member.may_decide:
+        raise RoleMissing
+    organisation_id = member.organisation_id
+    minted, key_hash = await _first_key(rt, organisation_id)
+    async with rt.database.transaction() as tx:
+        await record_use(tx, known)
+        if not await organisations.claim_first_key(tx, organisation_id, minted.key.id):
+            old = await api_keys.unused_first(tx, organisation_id, _replaceable_since(rt))
+            if old is None or not await organisations.replace_first_key(
+                tx, organisation_id, minted.key.id, instead_of=old
+            ):
+                raise NothingToChange
+            await api_keys.revoke(tx, organisation_id, old)
+        await api_keys.insert(tx, minted.key, key_hash=key_hash)
+    return minted
+
+
+async def _first_key(rt: Runtime, organisation_id: str) -> tuple[MintedKey, bytes]:
+    organisation = await organisation_of(rt.database.reader, organisation_id)
+    return _mint(rt, organisation, FIRST_KEY_NAME, frozenset(DEFAULT_SCOPES))
+
+
+def _replaceable_since(rt: Runtime) -> int:
+    return rt.clock() - FIRST_KEY_REPLACEABLE_MS
 
 
 async def list_api_keys(rt: Runtime, organisation_id: str) -> list[ApiKey]:

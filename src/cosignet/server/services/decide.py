@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from cosignet.core.challenge import Purpose, challenge, context_hash
 from cosignet.core.confirmation import Confirmation, Rejection, RejectReason, Status
-from cosignet.core.errors import ApproverNotActivated, ApproverRevoked, Refusal
+from cosignet.core.errors import ApproverNotActivated, FieldInvalid, Refusal
 from cosignet.core.jsontext import JsonValue, write_json
 from cosignet.core.leaf import SignedBy, assertion_hash
+from cosignet.core.match_code import MatchCodeMissing, MatchCodeWait, MatchCodeWrong
 from cosignet.server.ledger import (
     already_decided,
     current,
@@ -15,9 +16,10 @@ from cosignet.server.ledger import (
     pending,
     record_credential,
     record_decision,
+    require_may_decide,
 )
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import approvers, confirmations, credentials, signatures
+from cosignet.server.store import confirmations, credentials, match_codes, signatures
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Transaction
 from cosignet.server.store.signatures import NewSignature
@@ -37,12 +39,14 @@ PROMPT_MS_MAX = 300_000
 class Decision:
     """What has just been recorded of a confirmation, durably."""
 
-    confirmation_id: str
+    confirmation: Confirmation
+    """As it was a moment before."""
     status: Status
     at: int
     """Unix milliseconds."""
     evidence_id: str | None
-    """None: nobody signed."""
+    context_hash: bytes | None
+    """Of the context that was signed. None of both: nobody signed."""
     rejection: Rejection | None
 
 
@@ -63,14 +67,23 @@ class _Signed:
         )
 
 
-async def options(rt: Runtime, confirmation_id: str, purpose: Purpose) -> dict[str, object]:
+async def options(
+    rt: Runtime,
+    confirmation_id: str,
+    purpose: Purpose,
+    *,
+    view: str | None = None,
+    match_code: str | None = None,
+) -> dict[str, object]:
     """Return what the approver's browser is asked to sign; asking again gives the same.
 
+    `view` is the secret of an unlocked browser, `match_code` what was picked at high risk.
+
     Raises:
-        NotFound, AlreadyDecided, ApproverNotActivated, Unavailable.
+        NotFound, Locked, AlreadyDecided, ApproverRevoked, ApproverNotActivated,
+        MatchCodeMissing, MatchCodeWrong, MatchCodeWait, FieldInvalid, Unavailable.
     """
-    confirmation = await pending(rt, confirmation_id)
-    await _require_activated(rt, confirmation)
+    confirmation = await _signable(rt, confirmation_id, purpose, view, match_code)
     left = confirmation.expires_at - rt.clock()
     return request_options(
         rt.relying_party,
@@ -79,22 +92,30 @@ async def options(rt: Runtime, confirmation_id: str, purpose: Purpose) -> dict[s
     )
 
 
-async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> Decision:
+async def approve(
+    rt: Runtime,
+    confirmation_id: str,
+    credential: JsonValue,
+    *,
+    view: str | None = None,
+    match_code: str | None = None,
+) -> Decision:
     """Approve by a passkey's signature over the confirmation's own challenge.
 
-    A refused attempt leaves everything as it was, so nobody who has the link can burn it.
+    A refused attempt leaves everything as it was, but for the wait after a wrong match code, so
+    nobody who has the link can burn it.
 
     Raises:
-        NotFound, AlreadyDecided, ApproverNotActivated, CeremonyMalformed, CeremonyRefused,
-        Unavailable.
+        CeremonyMalformed, CeremonyRefused, and all that `options` raises.
     """
-    confirmation = await pending(rt, confirmation_id)
-    await _require_activated(rt, confirmation)
+    confirmation = await _signable(rt, confirmation_id, "approve", view, match_code)
     evidence_id = rt.new_id()
     try:
         signed = await _verify(rt, confirmation, "approve", credential)
         async with rt.database.transaction() as tx:
-            at = await confirmations.approve(tx, confirmation.id, evidence_id=evidence_id)
+            at = await confirmations.approve(
+                tx, confirmation.id, evidence_id=evidence_id, match_code=match_code
+            )
             if at is not None:
                 await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
                 await owe_deliveries(rt, tx, confirmation, Status.APPROVED, at=at)
@@ -103,7 +124,9 @@ async def approve(rt: Runtime, confirmation_id: str, credential: JsonValue) -> D
     # Durable here: decision, signature, leaf and deliveries together, or none of them.
     if at is None:
         raise await _lost(rt, confirmation)
-    return Decision(confirmation.id, Status.APPROVED, at, evidence_id, rejection=None)
+    return Decision(
+        confirmation, Status.APPROVED, at, evidence_id, signed.signature.context_hash, None
+    )
 
 
 async def reject(
@@ -112,20 +135,21 @@ async def reject(
     *,
     credential: JsonValue,
     reason: RejectReason | None,
+    view: str | None = None,
 ) -> Decision:
     """Reject; signed by a passkey if there is one, else as a tap on the page.
 
-    The door has checked that an unsigned one comes from the page.
+    The door has checked that an unsigned one comes from the page. Saying no needs no match code.
 
     Raises:
-        NotFound, AlreadyDecided, ApproverNotActivated, CeremonyMalformed, CeremonyRefused,
-        Unavailable.
+        NotFound, Locked, AlreadyDecided, ApproverRevoked, ApproverNotActivated,
+        CeremonyMalformed, CeremonyRefused, Unavailable.
     """
-    confirmation = await pending(rt, confirmation_id)
+    confirmation = await pending(rt, confirmation_id, view)
     signed = evidence_id = None
     try:
         if credential is not None:
-            await _require_activated(rt, confirmation)
+            await require_may_decide(rt.database.reader, confirmation)
             signed = await _verify(rt, confirmation, "reject", credential)
             evidence_id = rt.new_id()
         async with rt.database.transaction() as tx:
@@ -145,7 +169,8 @@ async def reject(
     if at is None:
         raise await _lost(rt, confirmation)
     rejection = Rejection(signed=signed is not None, reason=reason)
-    return Decision(confirmation.id, Status.REJECTED, at, evidence_id, rejection)
+    signed_context = None if signed is None else signed.signature.context_hash
+    return Decision(confirmation, Status.REJECTED, at, evidence_id, signed_context, rejection)
 
 
 def _context(confirmation: Confirmation, purpose: Purpose) -> str:
@@ -160,12 +185,36 @@ def _challenge(confirmation: Confirmation, purpose: Purpose) -> bytes:
     )
 
 
-async def _require_activated(rt: Runtime, confirmation: Confirmation) -> None:
-    approver = await approvers.get(rt.database.reader, confirmation.approver_id)
-    if approver is None or approver.revoked_at is not None:
-        raise ApproverRevoked
-    if not approver.may_decide:
-        raise ApproverNotActivated
+async def _signable(
+    rt: Runtime, confirmation_id: str, purpose: Purpose, view: str | None, match_code: str | None
+) -> Confirmation:
+    """Return a confirmation that its approver may sign now, the match code picked if need be."""
+    confirmation = await pending(rt, confirmation_id, view)
+    await require_may_decide(rt.database.reader, confirmation)
+    await _check_pick(rt, confirmation, purpose, match_code)
+    return confirmation
+
+
+async def _check_pick(
+    rt: Runtime, confirmation: Confirmation, purpose: Purpose, match_code: str | None
+) -> None:
+    # A wrong pick is durably counted before it is told, so that a crash lets nobody pick faster.
+    if purpose == "reject" or confirmation.match is None:
+        if match_code is None:
+            return
+        raise FieldInvalid("no match code is asked for here", field="matchCode")
+    if match_code is None:
+        raise MatchCodeMissing(field="matchCode")
+    async with rt.database.transaction() as tx:
+        is_right = await match_codes.pick(tx, confirmation.id, match_code)
+        wait_ms = await match_codes.wait_ms(tx, confirmation.id)
+    if is_right:
+        return
+    seconds = max(1, -(-wait_ms // 1000))
+    if is_right is False:
+        raise MatchCodeWrong(field="matchCode", retryAfterSeconds=seconds)
+    found = await current(rt, confirmation.id)
+    raise already_decided(found) if found.decided else MatchCodeWait(retryAfterSeconds=seconds)
 
 
 async def _verify(
@@ -175,14 +224,26 @@ async def _verify(
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:
         raise CredentialUnknown
-    verified = verify_assertion(
+    verified = await rt.aside.run(
+        verify_assertion,
         parsed,
         expected_challenge=_challenge(confirmation, purpose),
         relying_party=rt.relying_party,
         credential=stored.webauthn,
         expected_approver_id=confirmation.approver_id,
     )
-    return _Signed(stored, verified, _signature(confirmation, purpose, stored, verified, value))
+    signature = NewSignature(
+        credential_row_id=stored.row_id,
+        purpose=purpose,
+        context_hash=context_hash(_context(confirmation, purpose)),
+        raw_assertion=write_json(value),
+        assertion_hash=assertion_hash(
+            client_data_json=verified.client_data_json,
+            authenticator_data=verified.authenticator_data,
+            signature=verified.signature,
+        ),
+    )
+    return _Signed(stored, verified, signature)
 
 
 async def _count_back(
@@ -198,26 +259,6 @@ async def _count_back(
             return already_decided(found)
         await credentials.flag(tx, parse_assertion(value).credential_id)
     return refusal
-
-
-def _signature(
-    confirmation: Confirmation,
-    purpose: Purpose,
-    stored: StoredCredential,
-    verified: VerifiedAssertion,
-    value: JsonValue,
-) -> NewSignature:
-    return NewSignature(
-        credential_row_id=stored.row_id,
-        purpose=purpose,
-        context_hash=context_hash(_context(confirmation, purpose)),
-        raw_assertion=write_json(value),
-        assertion_hash=assertion_hash(
-            client_data_json=verified.client_data_json,
-            authenticator_data=verified.authenticator_data,
-            signature=verified.signature,
-        ),
-    )
 
 
 async def _record(

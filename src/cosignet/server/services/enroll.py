@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cosignet.core.access import Approver, Enroller, Invite, Role, parse_username
+from cosignet.core.access_errors import InviteNameRevoked, InviteNameTaken, OwnerExists
 from cosignet.core.errors import (
     CeremonyGone,
     CredentialTaken,
@@ -14,19 +15,13 @@ from cosignet.core.errors import (
     UsernameTaken,
 )
 from cosignet.core.jsontext import JsonValue
+from cosignet.server.ceremony import new_credential
 from cosignet.server.ledger import open_ceremony, take_ceremony
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import digest
 from cosignet.server.store import approvers, credentials, invites
-from cosignet.server.store.credentials import StoredCredential
-from cosignet.server.store.db import Transaction
-from cosignet.server.webauthn import (
-    Credential,
-    VerifiedCredential,
-    creation_options,
-    parse_attestation,
-    verify_attestation,
-)
+from cosignet.server.store.db import Reader, Transaction
+from cosignet.server.webauthn import creation_options, parse_attestation, verify_attestation
 
 USER_HANDLE_BYTES = 32
 
@@ -43,23 +38,39 @@ async def check_invite(rt: Runtime, code: str) -> Invite:
     """Return the invite of a code, if it can still be used.
 
     Raises:
-        InviteUnusable: unknown; a subclass says if it was revoked, used up, or has expired.
+        InviteUnusable: unknown; a subclass says if it was revoked, used up, has expired, is for
+            the first owner where somebody owns already, or for a name that cannot register.
     """
     invite = await invites.by_code(rt.database.reader, digest(code))
     if invite is None:
         raise InviteUnusable
     if invite.revoked_at is not None:
         raise InviteRevoked
+    if await _is_owned(rt.database.reader, invite):
+        raise OwnerExists
     if invite.uses >= invite.max_uses:
         raise InviteUsed
     if invite.expires_at is not None and invite.expires_at <= rt.clock():
         raise InviteExpired
-    owned = invite.role is Role.OWNER and await approvers.owner_exists(
-        rt.database.reader, invite.organisation_id
-    )
-    if owned:
-        raise InviteUsed
     return invite
+
+
+async def check_name(rt: Runtime, invite: Invite) -> Approver | None:
+    """Return the approver to whom a pinned invite gives another passkey, if that is what it is.
+
+    Raises:
+        InviteNameTaken: the name is somebody's by now, and this invite is no re-invite.
+        InviteNameRevoked: it was revoked.
+    """
+    if invite.pinned_username is None:
+        return None
+    reader = rt.database.reader
+    found = await approvers.by_username(reader, invite.organisation_id, invite.pinned_username)
+    if found is not None and found.revoked_at is not None:
+        raise InviteNameRevoked
+    if found is not None and invite.enroller is Enroller.API_KEY:
+        raise InviteNameTaken
+    return found
 
 
 def activates(rt: Runtime, invite: Invite) -> bool:
@@ -91,7 +102,7 @@ async def begin(rt: Runtime, code: str, username: str) -> dict[str, object]:
         challenge=challenge,
         user_handle=handle,
         username=name,
-        exclude=[credential.webauthn.id for credential in taken],
+        exclude=[one.webauthn.id for one in taken if not one.webauthn.revoked],
     )
 
 
@@ -116,6 +127,9 @@ async def complete(rt: Runtime, code: str, username: str, credential: JsonValue)
     if approver.user_handle != ceremony.user_handle:
         # Somebody registered the name meanwhile; this passkey carries another person's handle.
         raise CeremonyGone
+    made = new_credential(
+        rt, approver, verified, enroller=invite.enroller, enroller_id=invite.enroller_id
+    )
     async with rt.database.transaction() as tx:
         await _use_invite(tx, invite)
         if existing is None and not await approvers.insert(tx, approver):
@@ -123,7 +137,7 @@ async def complete(rt: Runtime, code: str, username: str, credential: JsonValue)
         if existing is not None and activates(rt, invite):
             # Whoever took the name before without being activated was nobody the operator knows.
             await credentials.revoke_unless_activated(tx, approver.id)
-        if not await credentials.insert(tx, _new_credential(rt, invite, approver, verified)):
+        if not await credentials.insert(tx, made):
             raise CredentialTaken
         if activates(rt, invite):
             await approvers.activate(tx, approver.id)
@@ -140,19 +154,25 @@ def _username(invite: Invite, username: str) -> str:
 
 async def _existing(rt: Runtime, invite: Invite, name: str) -> Approver | None:
     """Return the approver this invite adds a passkey to, if it was made for that."""
-    found = await approvers.by_username(rt.database.reader, invite.organisation_id, name)
-    if found is None:
-        return None
-    reinvited = invite.pinned_username == name and invite.enroller is not Enroller.API_KEY
-    if not reinvited or found.revoked_at is not None:
+    if invite.pinned_username is not None:
+        return await check_name(rt, invite)
+    if await approvers.by_username(rt.database.reader, invite.organisation_id, name) is not None:
         raise UsernameTaken(field="username")
-    return found
+    return None
 
 
 async def _use_invite(tx: Transaction, invite: Invite) -> None:
-    owned = invite.role is Role.OWNER and await approvers.owner_exists(tx, invite.organisation_id)
-    if owned or not await invites.use(tx, invite.id):
+    if await _is_owned(tx, invite):
+        raise OwnerExists
+    if not await invites.use(tx, invite.id):
         raise InviteUsed
+
+
+async def _is_owned(reader: Reader, invite: Invite) -> bool:
+    """Whether an invite is for the first owner where somebody owns already."""
+    return invite.role is Role.OWNER and await approvers.owner_exists(
+        reader, invite.organisation_id
+    )
 
 
 def _new_approver(rt: Runtime, invite: Invite, name: str, user_handle: bytes) -> Approver:
@@ -166,32 +186,4 @@ def _new_approver(rt: Runtime, invite: Invite, name: str, user_handle: bytes) ->
         created_at=now,
         activated_at=now if activates(rt, invite) else None,
         revoked_at=None,
-    )
-
-
-def _new_credential(
-    rt: Runtime, invite: Invite, approver: Approver, verified: VerifiedCredential
-) -> StoredCredential:
-    return StoredCredential(
-        row_id=rt.new_id(),
-        organisation_id=approver.organisation_id,
-        public_key_spki=verified.public_key_spki,
-        backed_up=verified.backed_up,
-        transports=verified.transports,
-        aaguid=verified.aaguid,
-        enroller=invite.enroller,
-        enroller_id=invite.enroller_id,
-        created_at=rt.clock(),
-        logged_at=None,
-        flagged_at=None,
-        webauthn=Credential(
-            id=verified.id,
-            approver_id=approver.id,
-            user_handle=approver.user_handle,
-            public_key=verified.public_key,
-            algorithm=verified.algorithm,
-            sign_count=verified.sign_count,
-            backup_eligible=verified.backup_eligible,
-            revoked=False,
-        ),
     )

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from cosignet.core.access import ApiKey, Enroller, Invite, Role
+from cosignet.core.access import ApiKey, Change, Enroller, Invite, Role, Session
+from cosignet.core.access_errors import RoleMissing
 from cosignet.core.errors import ApproverRevoked, NotFound, ReinviteForbidden
+from cosignet.core.jsontext import JsonValue
+from cosignet.server.ceremony import confirm_change, record_use
 from cosignet.server.ledger import organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SECRET_BYTES, digest, mint_code
@@ -80,6 +83,43 @@ async def by_operator(rt: Runtime, organisation: Organisation, terms: Terms) -> 
     return await _invite(
         rt, organisation, terms, enroller=Enroller.OPERATOR, enroller_id=None, trusted=True
     )
+
+
+async def by_member(
+    rt: Runtime, session: Session, colleague_id: str, credential: JsonValue
+) -> CodedInvite:
+    """Invite a colleague again, who then adds a passkey, as an owner confirms with theirs.
+
+    Raises:
+        RoleMissing: whoever confirms it is no owner, or not any more.
+        NotFound: the organisation has no such approver.
+        ApproverRevoked: that name was revoked, for ever.
+        CeremonyGone, CeremonyMalformed, CeremonyRefused, Unavailable.
+    """
+    member = session.approver
+    known = await confirm_change(rt, session, Change("reinvite", colleague_id), credential)
+    organisation = await organisation_of(rt.database.reader, member.organisation_id)
+    colleague = await approvers.get(rt.database.reader, colleague_id)
+    if colleague is None or colleague.organisation_id != organisation.id:
+        raise NotFound
+    if colleague.revoked_at is not None:
+        raise ApproverRevoked
+    invite, code = _new_invite(
+        rt,
+        organisation,
+        Terms(pinned_username=colleague.username),
+        enroller=Enroller.MEMBER,
+        enroller_id=member.id,
+        trusted=True,
+    )
+    sealed = rt.seal(code.encode(), purpose=CODE_PURPOSE)
+    async with rt.database.transaction() as tx:
+        await record_use(tx, known)
+        now = await approvers.get(tx, member.id)
+        if now is None or now.role is not Role.OWNER or not now.may_decide:
+            raise RoleMissing
+        await invites.insert(tx, invite, code_hash=digest(code), code_sealed=sealed)
+    return CodedInvite(invite, code)
 
 
 async def for_owner(rt: Runtime, organisation: Organisation) -> CodedInvite | None:
@@ -171,7 +211,7 @@ def _new_invite(
     invite = Invite(
         id=rt.new_id(),
         organisation_id=organisation.id,
-        organisation_name=organisation.name,
+        organisation_slug=organisation.slug,
         role=role,
         note=terms.note,
         pinned_username=terms.pinned_username,

@@ -30,6 +30,7 @@ class Practised:
 
     approver: Approver
     credential_id: bytes
+    row_id: str
 
 
 async def begin(rt: Runtime, credential_id: str) -> dict[str, object]:
@@ -71,7 +72,7 @@ async def complete(rt: Runtime, credential_id: str, credential: JsonValue) -> Pr
         if not used:
             raise CeremonyGone
         approver = await _log(rt, tx, stored, proof)
-    return Practised(approver, stored.webauthn.id)
+    return Practised(approver, stored.webauthn.id, stored.row_id)
 
 
 async def log_unproven(rt: Runtime) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cosignet.core.access import ApiKey
 from cosignet.core.confirmation import Confirmation, Status
 from cosignet.core.errors import NotFound
-from cosignet.server.ledger import current
+from cosignet.server.ledger import current, visible
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import confirmations
 
@@ -21,25 +21,24 @@ class Page:
     next_before: tuple[int, str] | None
 
 
-async def get(rt: Runtime, confirmation_id: str, *, wait_seconds: float = 0) -> Confirmation:
-    """Return a confirmation, as soon as it is decided or after `wait_seconds`.
+async def get(
+    rt: Runtime, confirmation_id: str, *, view: str | None = None, wait_seconds: float = 0
+) -> Confirmation:
+    """Return a confirmation to its page, as soon as it is decided or after `wait_seconds`.
+
+    `view` is the secret of a browser in which a private one was unlocked.
 
     Raises:
         NotFound: there is none.
+        Locked: it is private, and locked in this browser.
         Unavailable: its state cannot be proven now.
     """
-    if not wait_seconds:
-        return await current(rt, confirmation_id)
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait_seconds
-    with rt.waiters.register(confirmation_id) as woken:
-        while True:
-            found = await current(rt, confirmation_id)
-            left = deadline - loop.time()
-            if found.decided or left <= 0 or rt.waiters.released:
-                return found
-            until_expiry = (found.expires_at - rt.clock()) / 1000
-            await _sleep(woken, min(left, max(until_expiry, 0.001)))
+    # Whether it may be seen is checked before anything is held open, and again before it is told.
+    found = await visible(rt, confirmation_id, view)
+    if found.decided or not wait_seconds:
+        return found
+    found = await _wait(rt, confirmation_id, wait_seconds)
+    return await visible(rt, confirmation_id, view) if found.private else found
 
 
 async def get_own(
@@ -56,7 +55,20 @@ async def get_own(
         raise NotFound
     if found.decided or not wait_seconds:
         return found
-    return await get(rt, confirmation_id, wait_seconds=wait_seconds)
+    return await _wait(rt, confirmation_id, wait_seconds)
+
+
+async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confirmation:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    with rt.waiters.register(confirmation_id) as woken:
+        while True:
+            found = await current(rt, confirmation_id)
+            left = deadline - loop.time()
+            if found.decided or left <= 0 or rt.waiters.released:
+                return found
+            until_expiry = (found.expires_at - rt.clock()) / 1000
+            await _sleep(woken, min(left, max(until_expiry, 0.001)))
 
 
 async def page(

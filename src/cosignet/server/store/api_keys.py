@@ -68,6 +68,21 @@ async def any_of(reader: Reader, organisation_id: str) -> bool:
     return row is not None
 
 
+async def unused_first(reader: Reader, organisation_id: str, created_after: int) -> str | None:
+    """Return the id of an organisation's first key, if it lives, is that young, and asked nothing.
+
+    `created_after` is unix milliseconds. It comes first: then little has been asked yet.
+    """
+    row = await reader.fetch_one(
+        "SELECT k.id FROM organisations o JOIN api_keys k ON k.id = o.first_key_id"
+        " WHERE o.id = $1 AND k.created_at > $2 AND k.revoked_at IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM confirmations c WHERE c.api_key_id = k.id)",
+        organisation_id,
+        created_after,
+    )
+    return None if row is None else row["id"]
+
+
 def _api_key(row: Row) -> ApiKey:
     id_, organisation_id, organisation_slug, name, prefix, scopes, created_at, revoked_at = row
     return ApiKey(

@@ -1,5 +1,7 @@
 """Approvers: the people who decide."""
 
+from dataclasses import dataclass
+
 from cosignet.core.access import Approver, Role
 from cosignet.server.store.db import Reader, Row, Transaction
 
@@ -23,13 +25,13 @@ async def insert(tx: Transaction, approver: Approver) -> bool:
 
 async def get(reader: Reader, approver_id: str) -> Approver | None:
     """Return an approver by id."""
-    return await reader.find(_approver, "SELECT * FROM approvers WHERE id = $1", approver_id)
+    return await reader.find(approver_of, "SELECT * FROM approvers WHERE id = $1", approver_id)
 
 
 async def by_username(reader: Reader, organisation_id: str, username: str) -> Approver | None:
     """Return an organisation's approver by username, revoked ones included."""
     return await reader.find(
-        _approver,
+        approver_of,
         "SELECT * FROM approvers WHERE organisation_id = $1 AND username = $2",
         organisation_id,
         username,
@@ -41,7 +43,7 @@ async def all_of(reader: Reader, organisation_id: str) -> list[Approver]:
     rows = await reader.fetch(
         "SELECT * FROM approvers WHERE organisation_id = $1 ORDER BY username", organisation_id
     )
-    return [_approver(row) for row in rows]
+    return [approver_of(row) for row in rows]
 
 
 async def owner_exists(reader: Reader, organisation_id: str) -> bool:
@@ -52,6 +54,44 @@ async def owner_exists(reader: Reader, organisation_id: str) -> bool:
         organisation_id,
     )
     return row is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An approver whom nobody has activated."""
+
+    approver: Approver
+    invited_by: str | None
+    """The name of the API key that invited them."""
+
+
+async def waiting(reader: Reader, organisation_id: str) -> list[Waiting]:
+    """Return an organisation's approvers who wait for activation, oldest first."""
+    rows = await reader.fetch(
+        "SELECT a.*, (SELECT k.name FROM credentials c JOIN api_keys k ON k.id = c.enroller_id"
+        "  WHERE c.approver_id = a.id ORDER BY c.created_at LIMIT 1) AS invited_by"
+        " FROM approvers a WHERE a.organisation_id = $1 AND a.activated_at IS NULL"
+        " AND a.revoked_at IS NULL ORDER BY a.created_at, a.id",
+        organisation_id,
+    )
+    return [Waiting(approver_of(row), row["invited_by"]) for row in rows]
+
+
+async def activate_by(tx: Transaction, member: Approver, approver_id: str) -> bool:
+    """Let an approver decide, in the name of a colleague; whether that changed anything.
+
+    The colleague has to be an active owner or admin of the same organisation at this moment.
+    """
+    changed = await tx.execute(
+        "UPDATE approvers SET activated_at = clock_ms()"
+        " WHERE id = $1 AND activated_at IS NULL AND revoked_at IS NULL"
+        " AND EXISTS (SELECT 1 FROM approvers m WHERE m.id = $2"
+        "  AND m.organisation_id = approvers.organisation_id AND m.role IN ('owner', 'admin')"
+        "  AND m.activated_at IS NOT NULL AND m.revoked_at IS NULL)",
+        approver_id,
+        member.id,
+    )
+    return changed == 1
 
 
 async def activate(tx: Transaction, approver_id: str) -> bool:
@@ -73,7 +113,8 @@ async def revoke(tx: Transaction, approver_id: str) -> bool:
     return changed == 1
 
 
-def _approver(row: Row) -> Approver:
+def approver_of(row: Row) -> Approver:
+    """Return the approver a row with all of the table's columns tells of."""
     return Approver(
         id=row["id"],
         organisation_id=row["organisation_id"],

@@ -1,4 +1,4 @@
-"""Confirmations and their contexts.
+"""Confirmations, with the two contexts that their approver can sign.
 
 Every change of status is one conditional UPDATE whose row count is the answer; the database's
 clock decides. None of them is reachable but through TRANSITIONS in `core/confirmation.py`.
@@ -15,6 +15,7 @@ from cosignet.core.confirmation import (
     Signature,
     Status,
 )
+from cosignet.core.match_code import MatchCode
 from cosignet.server.store.db import Reader, Row, Transaction
 
 TOPIC = "confirmation"
@@ -23,30 +24,33 @@ TOPIC = "confirmation"
 # The columns stand in the order of a Confirmation's fields, and then of those of its parts.
 _SELECT = """
 SELECT c.id, c.organisation_id, c.api_key_id, c.requester, c.approver_id, a.username, c.action,
-       c.payload, c.payload_hash, x.context, x.reject_context, c.risk, c.status, c.created_at,
-       c.expires_at, c.decided_at, c.cancelled_at, c.evidence_id, c.consumed_at, c.consumed_by,
-       c.rejection_signed, c.rejection_reason, c.outcome, c.outcome_note, c.outcome_at,
+       c.payload, c.payload_hash, c.context, c.reject_context, c.risk, c.private,
+       c.status, c.created_at, c.expires_at, c.decided_at, c.cancelled_at, c.evidence_id,
+       c.consumed_at, c.consumed_by, c.match_code, c.match_choices, c.rejection_signed,
+       c.rejection_reason, c.outcome, c.outcome_note, c.outcome_at,
        k.credential_id, k.algorithm, k.public_key_spki, s.context_hash, s.raw_assertion,
        s.assertion_hash, s.signed_at
 FROM confirmations c
 JOIN approvers a ON a.id = c.approver_id
-JOIN contexts x ON x.confirmation_id = c.id AND x.approver_id = c.approver_id
 LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
     AND c.status = 'approved'
 LEFT JOIN credentials k ON k.id = s.credential_id
 """
 _BY_ID = _SELECT + "WHERE c.id = $1"
-_APPROVER_ID, _STATUS, _REJECTION, _OUTCOME, _SIGNATURE = 4, 12, 20, 22, 25
-"""Where in a row two of the fields stand, and where the parts begin."""
+_APPROVER_ID, _PRIVATE, _STATUS = 4, 12, 13
+"""Where in a row three of the fields stand."""
+_MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
+"""Where the parts begin."""
 
 
 async def insert(tx: Transaction, confirmation: Confirmation) -> None:
-    """Store a new pending confirmation with both of its contexts."""
+    """Store a new pending confirmation."""
     c = confirmation
     await tx.execute(
         "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
-        " action, payload, payload_hash, risk, status, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11)",
+        " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
+        " match_choices, status, created_at, expires_at) VALUES"
+        " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'pending', $15, $16)",
         c.id,
         c.organisation_id,
         c.api_key_id,
@@ -55,18 +59,14 @@ async def insert(tx: Transaction, confirmation: Confirmation) -> None:
         c.action,
         c.payload,
         c.payload_hash,
-        c.risk,
-        c.created_at,
-        c.expires_at,
-    )
-    await tx.execute(
-        "INSERT INTO contexts (confirmation_id, organisation_id, approver_id, context,"
-        " reject_context) VALUES ($1, $2, $3, $4, $5)",
-        c.id,
-        c.organisation_id,
-        c.approver_id,
         c.context,
         c.reject_context,
+        c.risk,
+        c.private,
+        None if c.match is None else c.match.code,
+        None if c.match is None else " ".join(c.match.choices),
+        c.created_at,
+        c.expires_at,
     )
 
 
@@ -100,8 +100,13 @@ async def page(
     return [_confirmation(row) for row in rows]
 
 
-async def approve(tx: Transaction, confirmation_id: str, *, evidence_id: str) -> int | None:
-    """Decide `approved`; return when (unix ms), or None if it was no longer pending in time."""
+async def approve(
+    tx: Transaction, confirmation_id: str, *, evidence_id: str, match_code: str | None = None
+) -> int | None:
+    """Decide `approved`; return when (unix ms), or None if it was no longer pending in time.
+
+    Above normal risk only with the right match code.
+    """
     return await _decide(
         tx,
         confirmation_id,
@@ -109,8 +114,10 @@ async def approve(tx: Transaction, confirmation_id: str, *, evidence_id: str) ->
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()"
         " AND EXISTS (SELECT 1 FROM approvers a WHERE a.id = confirmations.approver_id"
         "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL)"
+        " AND (risk = 'normal' OR match_code = $3)"
         " RETURNING decided_at",
         evidence_id,
+        match_code or "",
     )
 
 
@@ -219,12 +226,18 @@ def _confirmation(row: Row) -> Confirmation:
     # By place: looking up thirty names would take as long as the query.
     values = list(row)
     status = values[_STATUS] = Status(values[_STATUS])
+    values[_PRIVATE] = bool(values[_PRIVATE])
     return Confirmation(
-        *values[:_REJECTION],
+        *values[:_MATCH],
+        match=_match(*values[_MATCH:_REJECTION]),
         rejection=_rejection(status, *values[_REJECTION:_OUTCOME]),
         outcome=_outcome(*values[_OUTCOME:_SIGNATURE]),
         signature=_signature(values[_APPROVER_ID], *values[_SIGNATURE:]),
     )
+
+
+def _match(code: str | None, choices: str) -> MatchCode | None:
+    return None if code is None else MatchCode(code, tuple(choices.split()))
 
 
 def _rejection(

@@ -25,6 +25,7 @@ class StoredCredential:
     enroller: Enroller
     enroller_id: str | None
     created_at: int
+    last_used_at: int | None
     logged_at: int | None
     flagged_at: int | None
     """When its sign counter went back: perhaps there is a copy."""
@@ -130,6 +131,19 @@ async def revoke(tx: Transaction, row_id: str) -> bool:
     return changed == 1
 
 
+async def revoke_unless_last(tx: Transaction, row_id: str, approver_id: str) -> bool:
+    """End one of an approver's credentials; whether it was live and not the only one."""
+    changed = await tx.execute(
+        "UPDATE credentials SET revoked_at = clock_ms()"
+        " WHERE id = $1 AND approver_id = $2 AND revoked_at IS NULL"
+        " AND EXISTS (SELECT 1 FROM credentials o WHERE o.approver_id = $2"
+        "  AND o.id <> $1 AND o.revoked_at IS NULL)",
+        row_id,
+        approver_id,
+    )
+    return changed == 1
+
+
 def _stored(row: Row) -> StoredCredential:
     return StoredCredential(
         row_id=row["id"],
@@ -141,6 +155,7 @@ def _stored(row: Row) -> StoredCredential:
         enroller=Enroller(row["enroller"]),
         enroller_id=row["enroller_id"],
         created_at=row["created_at"],
+        last_used_at=row["last_used_at"],
         logged_at=row["logged_at"],
         flagged_at=row["flagged_at"],
         webauthn=Credential(

@@ -8,10 +8,12 @@ from cosignet.server.store.db import Reader, Row, Transaction
 _SELECT = """
 SELECT i.id, i.organisation_id, i.code_sealed, i.role, i.note, i.pinned_username, i.max_uses,
        i.uses, i.enroller, i.enroller_id, i.trusted, i.created_at, i.expires_at,
-       COALESCE(i.revoked_at, k.revoked_at) AS revoked_at, o.name AS organisation_name
+       COALESCE(i.revoked_at, k.revoked_at, m.revoked_at) AS revoked_at,
+       o.slug AS organisation_slug
 FROM invites i
 JOIN organisations o ON o.id = i.organisation_id
 LEFT JOIN api_keys k ON k.id = i.enroller_id -- an invite ends with the key that made it
+LEFT JOIN approvers m ON m.id = i.enroller_id -- or with the member
 """
 
 
@@ -72,7 +74,9 @@ async def use(tx: Transaction, invite_id: str) -> bool:
         "UPDATE invites SET uses = uses + 1 WHERE id = $1 AND uses < max_uses"
         " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_ms())"
         " AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = invites.enroller_id"
-        "  AND k.revoked_at IS NOT NULL)",
+        "  AND k.revoked_at IS NOT NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM approvers m WHERE m.id = invites.enroller_id"
+        "  AND m.revoked_at IS NOT NULL)",
         invite_id,
     )
     return changed == 1
@@ -102,7 +106,7 @@ def _invite(row: Row) -> Invite:
     return Invite(
         id=row["id"],
         organisation_id=row["organisation_id"],
-        organisation_name=row["organisation_name"],
+        organisation_slug=row["organisation_slug"],
         role=Role(row["role"]),
         note=row["note"],
         pinned_username=row["pinned_username"],

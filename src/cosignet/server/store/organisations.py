@@ -40,6 +40,30 @@ async def by_slug(reader: Reader, slug: str) -> Organisation | None:
     return await _one(reader, "slug", slug)
 
 
+async def claim_first_key(tx: Transaction, organisation_id: str, key_id: str) -> bool:
+    """Note which key is an organisation's first; whether it has, and had, none before."""
+    changed = await tx.execute(
+        "UPDATE organisations SET first_key_id = $2 WHERE id = $1 AND first_key_id IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.organisation_id = $1)",
+        organisation_id,
+        key_id,
+    )
+    return changed == 1
+
+
+async def replace_first_key(
+    tx: Transaction, organisation_id: str, key_id: str, *, instead_of: str
+) -> bool:
+    """Note that another key is the first; whether the one before was still that."""
+    changed = await tx.execute(
+        "UPDATE organisations SET first_key_id = $2 WHERE id = $1 AND first_key_id = $3",
+        organisation_id,
+        key_id,
+        instead_of,
+    )
+    return changed == 1
+
+
 async def _one(reader: Reader, column: str, value: str) -> Organisation | None:
     sql = {
         "id": "SELECT * FROM organisations WHERE id = $1",

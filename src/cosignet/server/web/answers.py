@@ -39,6 +39,8 @@ def created(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
         "id": confirmation.id,
         "url": f"{public_url}/confirm/{confirmation.id}",
         "status": confirmation.status,
+        "risk": confirmation.risk,
+        "matchCode": None if confirmation.match is None else confirmation.match.code,
         "payloadHash": confirmation.payload_hash.hex(),
         "createdAt": rfc3339(confirmation.created_at),
         "expiresAt": rfc3339(confirmation.expires_at),
@@ -70,17 +72,21 @@ def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
     }
 
 
-def full(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
-    """Return what the requester reads: enough to verify the decision alone."""
+def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dict[str, Any]:
+    """Return what a key reads: enough to verify the decision alone.
+
+    The match code is the requester's to show; other keys do not read it.
+    """
+    match = confirmation.match if confirmation.api_key_id == api_key_id else None
     signature = confirmation.signature
     answer = summary(confirmation, public_url)
     answer |= {
         "payload": orjson.Fragment(confirmation.payload),
         "payloadText": confirmation.payload,
         "context": confirmation.context,
-        "private": False,
+        "private": confirmation.private,
         "reveal": False,
-        "matchCode": None,
+        "matchCode": None if match is None else match.code,
         "credentialId": None if signature is None else base64url(signature.credential_id),
         "credential": None if signature is None else _credential(signature),
         "rawAssertion": None if signature is None else orjson.Fragment(signature.raw_assertion),
@@ -91,6 +97,7 @@ def full(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
 def shown(confirmation: Confirmation, *, rp_id: str, now: int) -> dict[str, Any]:
     """Return what the approver's page reads: everything that is signed, nothing secret."""
     c = confirmation
+    match = None if c.decided else c.match
     return {
         "id": c.id,
         "status": c.status,
@@ -103,6 +110,8 @@ def shown(confirmation: Confirmation, *, rp_id: str, now: int) -> dict[str, Any]
         "approver": c.approver,
         "requester": c.requester,
         "risk": c.risk,
+        "private": c.private,
+        "matchChoices": None if match is None else match.choices,
         "createdAt": rfc3339(c.created_at),
         "expiresAt": rfc3339(c.expires_at),
         "signedAt": None if c.signature is None else rfc3339(c.signature.signed_at),

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
-from cosignet.core.access import ApiKey
+from cosignet.core.access import ApiKey, Session
+from cosignet.core.access_errors import SignInNeeded
 from cosignet.core.errors import (
     BodyNotObject,
     FieldInvalid,
@@ -54,6 +55,8 @@ class Call:
     body_bytes_max: int
     key: ApiKey | None = None
     """Set by the guard of routes that need one."""
+    session: Session | None = None
+    """Likewise."""
 
     @property
     def request(self) -> Request:
@@ -70,6 +73,22 @@ class Call:
         if self.key is None:
             raise Unauthenticated
         return self.key
+
+    @property
+    def signed_in(self) -> Session:
+        """The session the guard let through.
+
+        Raises:
+            SignInNeeded: the route's guard does not ask for one.
+        """
+        if self.session is None:
+            raise SignInNeeded
+        return self.session
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a person reads the answer, and no script."""
+        return "text/html" in (self.header("accept") or "")
 
     def path(self, name: str) -> str:
         """Return a part of the path."""

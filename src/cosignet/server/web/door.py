@@ -6,6 +6,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cosignet.core.access_errors import SignInNeeded
 from cosignet.core.errors import FieldUnknown, Refusal
 from cosignet.server.runtime import Runtime
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
@@ -105,6 +106,8 @@ def _refused(request: Request, refusal: Refusal, request_id: str) -> Response:
     wants_page = "text/html" in request.headers.get("accept", "")
     if not wants_page or request.url.path.startswith("/api/"):
         return problem(refusal, request_id=request_id)
+    if isinstance(refusal, SignInNeeded):
+        return RedirectResponse(f"/login?next={request.url.path}", 303)
     answer = page(
         "message.html",
         status_of(refusal),

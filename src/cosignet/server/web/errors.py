@@ -3,6 +3,7 @@
 import orjson
 from starlette.responses import Response
 
+from cosignet.core.access_errors import SignInNeeded
 from cosignet.core.errors import (
     CeremonyRefused,
     Conflict,
@@ -72,8 +73,11 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
     status = status_of(refusal)
     if status == 405:
         return {"Allow": refusal.detail}
+    if isinstance(refusal, SignInNeeded):
+        return {"WWW-Authenticate": 'Passkey realm="cosignet"'}
     if status == 401:
         return {"WWW-Authenticate": 'ApiKey realm="cosignet"'}
     if status in (429, 503):
-        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        seconds = refusal.members.get("retryAfterSeconds", RETRY_AFTER_SECONDS)
+        return {"Retry-After": str(seconds)}
     return {}

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from cosignet.core.access import Scope
 from cosignet.core.errors import CrossSite, KeyInQuery, NotSupported, ScopeMissing, Unauthenticated
-from cosignet.server.services import access
+from cosignet.server.services import access, session
 from cosignet.server.web.call import Call
+from cosignet.server.web.cookies import SESSION_COOKIE, cookie
 
 API_KEY_HEADER = "X-Api-Key"
 _LIKE_A_KEY = re.compile(r"(x-?)?api[-_]?key|key|token|access_token|authorization", re.IGNORECASE)
@@ -51,12 +52,22 @@ async def _check_same_origin(call: Call) -> None:
         raise CrossSite("The browser says that another site sent this.")
 
 
+async def _check_session(call: Call) -> None:
+    # A session is an ambient credential: what changes something must come from our own pages.
+    if call.scope["method"] not in ("GET", "HEAD"):
+        await _check_same_origin(call)
+    call.session = await session.get(call.runtime, cookie(call, SESSION_COOKIE))
+
+
 async def _let_through(_: Call) -> None:
     pass
 
 
 CEREMONY = Guard("ceremony", _check_same_origin)
 """State-changing calls of our own pages; what they carry (link, passkey) is their authority."""
+
+SESSION = Guard("session", _check_session)
+"""What somebody sees and changes who has signed in; changes need a passkey's answer besides."""
 
 PAGE = Guard("page", _let_through)
 """Pages and their data: whoever has the link may look."""

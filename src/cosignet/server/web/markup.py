@@ -8,12 +8,15 @@ from html import escape
 
 from markupsafe import Markup
 
-from cosignet.core.card import Node, Part, shown
+from cosignet.core.cardtext import Node, Part, shown
 
 _TAGS = frozenset(
-    ("dd", "div", "dl", "dt", "h1", "h2", "li", "ol", "p", "section", "span", "strong")
+    (
+        *("dd", "div", "dl", "dt", "h1", "h2", "li", "ol", "p", "section", "span", "strong"),
+        *("caption", "table", "tbody", "td", "th", "thead", "tr"),
+    )
 )
-_ATTRIBUTES = frozenset(("aria-labelledby", "class", "id"))
+_ATTRIBUTES = frozenset(("aria-labelledby", "class", "dir", "id", "scope"))
 
 
 def to_html(node: Node) -> Markup:

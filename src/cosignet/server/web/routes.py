@@ -4,11 +4,12 @@ from starlette.responses import Response
 
 from cosignet.core.access import Scope
 from cosignet.server.web import public, schemas
+from cosignet.server.web import schemas_people as people
 from cosignet.server.web.api import confirmations, invites, keys
 from cosignet.server.web.call import Call
-from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, api_key
+from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, SESSION, api_key
 from cosignet.server.web.openapi import describe
-from cosignet.server.web.pages import confirm, register
+from cosignet.server.web.pages import account, confirm, login, qr, register, unlock
 from cosignet.server.web.route import Row
 
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
@@ -40,8 +41,11 @@ ROUTES: tuple[Row, ...] = (
         schemas.Decided,
         reads=confirm.Reject,
     ),
+    Row("POST", "/confirm/{id}/unlock/options", CEREMONY, unlock.options, schemas.PasskeyOptions),
+    Row("POST", "/confirm/{id}/unlock", CEREMONY, unlock.unlock, schemas.Unlocked),
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
     Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject, query=("reason",)),
+    Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show),
     Row("GET", "/register", PAGE, register.show, query=("invite",)),
     Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
     Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),
@@ -53,6 +57,38 @@ ROUTES: tuple[Row, ...] = (
         schemas.PasskeyOptions,
     ),
     Row("POST", "/register/practice", CEREMONY, register.practice, schemas.Practised),
+    Row("GET", "/login", PAGE, login.show, query=("next",)),
+    Row("POST", "/login/options", CEREMONY, login.options, schemas.PasskeyOptions),
+    Row("POST", "/login", CEREMONY, login.sign_in, people.SignedIn),
+    Row("POST", "/logout", CEREMONY, login.sign_out, people.Done),
+    Row("GET", "/account", SESSION, account.show),
+    Row("POST", "/account/confirm", SESSION, account.confirm, schemas.PasskeyOptions),
+    Row(
+        "POST", "/account/passkeys/options", SESSION, account.begin_passkey, schemas.PasskeyOptions
+    ),
+    Row("POST", "/account/passkeys", SESSION, account.add_passkey, people.AddedPasskey),
+    Row(
+        "POST",
+        "/account/passkeys/{id}/revoke",
+        SESSION,
+        account.revoke_passkey,
+        people.Done,
+    ),
+    Row(
+        "POST",
+        "/account/approvers/{id}/activate",
+        SESSION,
+        account.activate,
+        people.Activated,
+    ),
+    Row(
+        "POST",
+        "/account/approvers/{id}/invite",
+        SESSION,
+        account.reinvite,
+        people.Reinvited,
+    ),
+    Row("POST", "/account/key", SESSION, account.first_key, people.FirstKeyShown),
     Row("POST", "/api/invites", ADMIN, invites.create, schemas.Invite, 201),
     Row("GET", "/api/invites", ADMIN, invites.list_, schemas.Invites),
     Row("POST", "/api/invites/{code}/revoke", ADMIN, invites.revoke, schemas.RevokedInvite),

@@ -37,6 +37,8 @@ class Created(Answer):
     id: str
     url: str = Field(description="What to send to the approver.")
     status: Literal["pending"]
+    risk: Literal["normal", "high"] = Field(description="May be higher than you asked.")
+    match_code: str | None = Field(description="Show it where the action was asked for.")
     payload_hash: str
     created_at: str
     expires_at: str
@@ -96,7 +98,7 @@ class Full(Summary):
     context: str = Field(description="What else is signed, verbatim.")
     private: bool
     reveal: bool
-    match_code: str | None
+    match_code: str | None = Field(description="For the key that asked, at high risk.")
     credential_id: str | None
     credential: Credential | None
     raw_assertion: dict[str, Any] | None = Field(
@@ -198,6 +200,8 @@ class Shown(Answer):
     approver: str
     requester: str
     risk: str
+    private: bool
+    match_choices: list[str] | None = Field(description="While pending, at high risk.")
     created_at: str
     expires_at: str
     signed_at: str | None
@@ -214,6 +218,8 @@ class Decided(Answer):
 
     id: str
     status: Status
+    payload_hash: str
+    context_hash: str | None = Field(description="Of the context that was signed, if any.")
     signed_at: str | None
     decided_at: str
     rejection: Rejection | None
@@ -252,6 +258,10 @@ class PasskeyOptions(BaseModel):
 
     challenge: str
     timeout: int
+
+
+class Unlocked(Answer):
+    """A private confirmation that this browser may see now; the cookie says so."""
 
 
 class State(Answer):

@@ -83,6 +83,8 @@ async def create(call: Call, body: CreateConfirmation) -> Response:
         action=body.action,
         payload=canonical_payload(optional_json(body.payload)),
         ttl_seconds=body.ttlSeconds,
+        risk=body.risk,
+        private=body.private,
     )
     confirmation = await ask.create(call.runtime, call.api_key, request)
     answer = created(confirmation, call.runtime.public_url)
@@ -136,14 +138,13 @@ async def _own(call: Call) -> Confirmation:
 
 
 def _answer(call: Call, confirmation: Confirmation) -> Response:
-    return json_answer(full(confirmation, call.runtime.public_url))
+    return json_answer(full(confirmation, call.runtime.public_url, api_key_id=call.api_key.id))
 
 
 def _refuse_unsupported(body: CreateConfirmation) -> None:
     """Never do silently less than was asked for."""
     asked = {
-        "risk": body.risk != "normal",
-        "private": body.private,
+        "risk": body.risk == "critical",
         "reveal": body.reveal,
         "approvers": body.approvers not in (None, [body.username]),
         "quorum": body.quorum != 1,

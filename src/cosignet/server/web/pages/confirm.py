@@ -1,21 +1,24 @@
 """`/confirm/:id`: where a person sees the exact action and signs it, or rejects it."""
 
 import hmac
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cosignet.core.card import exact, render
 from cosignet.core.confirmation import WAIT_SECONDS_MAX, Confirmation, RejectReason, Status
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import PageTokenMissing
+from cosignet.core.match_code import MATCH_CODE_PATTERN
+from cosignet.core.private_view import Locked
 from cosignet.server.secret import mint_code
 from cosignet.server.services import decide, watch
 from cosignet.server.services.decide import Decision
 from cosignet.server.web.answers import json_answer, rejection, shown
 from cosignet.server.web.call import Body, Call, optional_json, refusal_of
 from cosignet.server.web.markup import to_html
+from cosignet.server.web.pages.unlock import view_of
 from cosignet.server.web.rendering import page
 from cosignet.server.web.waiting import unless_gone
 
@@ -25,16 +28,21 @@ PAGE_TOKEN_BYTES = 32
 _FORM = "application/x-www-form-urlencoded"
 
 
+PickedCode = Annotated[str, StringConstraints(pattern=f"^{MATCH_CODE_PATTERN}$")]
+
+
 class Options(Body):
     """What a prompt is for."""
 
     purpose: Literal["approve", "reject"]
+    matchCode: PickedCode | None = None
 
 
 class Approve(Body):
     """A passkey's answer: AuthenticationResponseJSON of WebAuthn Level 3."""
 
     credential: dict[str, object]
+    matchCode: PickedCode | None = None
 
 
 class Reject(Body):
@@ -47,13 +55,20 @@ class Reject(Body):
 
 async def show(call: Call) -> Response:
     """Show what is to be signed, or what has been decided."""
-    confirmation = await watch.get(call.runtime, call.path("id"))
+    try:
+        confirmation = await watch.get(call.runtime, call.path("id"), view=view_of(call))
+    except Locked:
+        rp_id = call.runtime.relying_party.id
+        return page("confirm_locked.html", confirmation_id=call.path("id"), rp_id=rp_id)
     return _with_token(call, "confirm.html", confirmation)
 
 
 async def show_reject(call: Call) -> Response:
     """Ask once more before rejecting, where no script runs."""
-    confirmation = await watch.get(call.runtime, call.path("id"))
+    try:
+        confirmation = await watch.get(call.runtime, call.path("id"), view=view_of(call))
+    except Locked:
+        return RedirectResponse(f"/confirm/{call.path('id')}", 303)
     if confirmation.decided:
         return RedirectResponse(f"/confirm/{confirmation.id}", 303)
     chosen = call.query("reason") or ""
@@ -63,18 +78,31 @@ async def show_reject(call: Call) -> Response:
 async def data(call: Call) -> Response:
     """Give the page's script everything that is signed; with `wait`, once it is decided."""
     seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
-    reading = watch.get(call.runtime, call.path("id"), wait_seconds=seconds)
+    reading = watch.get(call.runtime, call.path("id"), view=view_of(call), wait_seconds=seconds)
     return json_answer(_shown(call, await unless_gone(call.receive, reading, waits=seconds > 0)))
 
 
 async def options(call: Call, body: Options) -> Response:
     """Give the browser what it is to sign: PublicKeyCredentialRequestOptionsJSON."""
-    return json_answer(await decide.options(call.runtime, call.path("id"), body.purpose))
+    found = await decide.options(
+        call.runtime,
+        call.path("id"),
+        body.purpose,
+        view=view_of(call),
+        match_code=body.matchCode,
+    )
+    return json_answer(found)
 
 
 async def approve(call: Call, body: Approve) -> Response:
     """Approve with a passkey's signature."""
-    found = await decide.approve(call.runtime, call.path("id"), optional_json(body.credential))
+    found = await decide.approve(
+        call.runtime,
+        call.path("id"),
+        optional_json(body.credential),
+        view=view_of(call),
+        match_code=body.matchCode,
+    )
     return json_answer(_decided(found))
 
 
@@ -86,10 +114,14 @@ async def reject(call: Call) -> Response:
         _check_token(call, body.token)
     credential = None if body.credential is None else optional_json(body.credential)
     found = await decide.reject(
-        call.runtime, call.path("id"), credential=credential, reason=body.reason
+        call.runtime,
+        call.path("id"),
+        credential=credential,
+        reason=body.reason,
+        view=view_of(call),
     )
     if from_form:
-        return RedirectResponse(f"/confirm/{found.confirmation_id}", 303)
+        return RedirectResponse(f"/confirm/{found.confirmation.id}", 303)
     return json_answer(_decided(found))
 
 
@@ -139,9 +171,12 @@ def _shown(call: Call, confirmation: Confirmation) -> dict[str, object]:
 
 def _decided(decision: Decision) -> dict[str, object]:
     at = rfc3339(decision.at)
+    signed = decision.context_hash
     return {
-        "id": decision.confirmation_id,
+        "id": decision.confirmation.id,
         "status": decision.status,
+        "payloadHash": decision.confirmation.payload_hash.hex(),
+        "contextHash": None if signed is None else signed.hex(),
         "signedAt": at if decision.status is Status.APPROVED else None,
         "decidedAt": at,
         "rejection": rejection(decision.rejection),

@@ -1,18 +1,19 @@
 """`/register`: an invite becomes an approver with a passkey, who tries it once."""
 
-import json
 from typing import Annotated
 
 from pydantic import StringConstraints
 from starlette.responses import Response
 
-from cosignet.core.access import Approver
 from cosignet.core.encoding import base64url
 from cosignet.core.errors import InviteUnusable
-from cosignet.server.services import access, enroll
+from cosignet.server.services import access, enroll, session
 from cosignet.server.services import practice as practice_
 from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Body, Call, optional_json
+from cosignet.server.web.cookies import SESSION_COOKIE, cookie, set_session
+from cosignet.server.web.errors import status_of
+from cosignet.server.web.first_key import first_key
 from cosignet.server.web.rendering import page
 
 
@@ -43,17 +44,22 @@ class Practise(BeginPractice):
 
 async def show(call: Call) -> Response:
     """Show an invite and how to accept it."""
-    code = call.query("invite")
-    if not code:
-        raise InviteUnusable
-    invite = await enroll.check_invite(call.runtime, code)
+    code = call.query("invite") or ""
+    try:
+        invite = await enroll.check_invite(call.runtime, code)
+        existing = await enroll.check_name(call.runtime, invite)
+    except InviteUnusable as refusal:
+        if not call.wants_page:
+            raise
+        return page("invite.html", status_of(refusal), refusal=refusal, has_code=bool(code))
     return page(
         "register.html",
         invite=code,
-        organisation=invite.organisation_name,
-        role=invite.role,
+        organisation=invite.organisation_slug,
+        role=invite.role if existing is None else existing.role,
         note=invite.note,
         pinned_username=invite.pinned_username,
+        is_reinvite=existing is not None,
         needs_activation=not enroll.activates(call.runtime, invite),
         rp_id=call.runtime.relying_party.id,
     )
@@ -78,13 +84,26 @@ async def practice_options(call: Call, body: BeginPractice) -> Response:
 
 
 async def practice(call: Call, body: Practise) -> Response:
-    """Check the practice approval; the organisation's first owner gets a first API key."""
+    """Check the practice approval, which signs in; the first owner gets a first API key."""
     enrolled = await practice_.complete(
         call.runtime, body.credentialId, optional_json(body.credential)
     )
+    opened = await session.after_practice(
+        call.runtime,
+        enrolled.approver,
+        enrolled.row_id,
+        replaces=cookie(call, SESSION_COOKIE),
+    )
     minted = await access.mint_first_key(call.runtime, enrolled.approver)
-    first = None if minted is None else _first_key(call, minted, enrolled.approver)
-    return json_answer(_enrolled(enrolled) | {"apiKey": None, "curl": None} | (first or {}))
+    first = (
+        {"apiKey": None, "curl": None}
+        if minted is None
+        else first_key(call, minted, enrolled.approver.username)
+    )
+    answer = json_answer(_enrolled(enrolled) | first)
+    if opened is not None:
+        set_session(call, answer, opened.token)
+    return answer
 
 
 def _enrolled(enrolled: enroll.Enrolled | practice_.Practised) -> dict[str, object]:
@@ -95,30 +114,3 @@ def _enrolled(enrolled: enroll.Enrolled | practice_.Practised) -> dict[str, obje
         "activated": approver.activated_at is not None,
         "role": approver.role,
     }
-
-
-def _first_key(call: Call, minted: access.MintedKey, approver: Approver) -> dict[str, object]:
-    key = minted.key
-    return {
-        "apiKey": {
-            "id": key.id,
-            "name": key.name,
-            "key": minted.secret,
-            "scopes": sorted(key.scopes),
-        },
-        "curl": _curl(call.runtime.public_url, minted.secret, approver.username),
-    }
-
-
-def _curl(public_url: str, secret: str, username: str) -> str:
-    body = {
-        "username": username,
-        "action": "Deploy to production",
-        "payload": {"service": "api", "sha": "abc123"},
-    }
-    return (
-        f"curl -s {public_url}/api/confirmations \\\n"
-        f"  -H 'content-type: application/json' \\\n"
-        f"  -H 'X-Api-Key: {secret}' \\\n"
-        f"  --data '{json.dumps(body)}'"
-    )

@@ -1,6 +1,5 @@
 // How an action is shown: the same rule as core/card.py, pinned by vectors/card/.
 // `render` gives the tree ("text" or [tag, attributes, ...children]); `build` makes it DOM.
-import { isHidden } from "./characters.js";
 import { parseContext } from "./verify.js";
 
 const LINE_FEED = 0x0a;
@@ -8,15 +7,40 @@ const SPACE = 0x20;
 const NAMES = new Map([[0x09, "tab"], [LINE_FEED, "new line"], [SPACE, "space"]]);
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
   "September", "October", "November", "December"];
-const MOMENT = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9:]{8})\.[0-9]{3}Z$/;
-const NUMBER = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
+const HOUR = "(?:[01]\\d|2[0-3])";
+const DATE = new RegExp("^([1-9]\\d{3})-(\\d\\d)-(\\d\\d)"
+  + `(?:T(${HOUR}:[0-5]\\d(?::[0-5]\\d(?:\\.\\d+)?)?)(Z|[+-]${HOUR}:[0-5]\\d)?)?$`);
+const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 const RISKS = new Map([["normal", "Normal"], ["high", "High"], ["critical", "Critical"]]);
 const WORDS = new Map([[true, "yes (true)"], [false, "no (false)"], [null, "nothing (null)"]]);
 // A text that reads like one of these is labelled, so that "42" never passes for 42.
 const LOOKALIKES = new Set(["true", "false", "null", ...WORDS.values(),
   "empty text", "empty object", "empty list"]);
-// Letters whose lower-case form is the same in every Unicode version: Latin, Greek, Cyrillic.
+// Letters whose lower case is the same in every Unicode version.
 const FOLDED_BELOW = 0x530;
+// Neighbours in an object that say one thing together.
+const PAIRS = ["was now", "old new", "before after", "from to", "amount currency",
+  "currency amount"];
+const EMPTY_NAME = "empty name";
+const UNBROKEN_MAX = 24; // characters of a number in a text
+const ODD = "flag odd"; // raises the risk
+
+// What few payloads need is loaded for them. Without it such a card is refused, or not the page's.
+const BEYOND = /[^\0-\u024f\u2010-\u2027\u20ac]/; // plain Latin text
+let letters = {
+  isHidden(code) {
+    if (BEYOND.test(String.fromCodePoint(code))) throw new Error("prepare() comes first.");
+    return code < SPACE || (code >= 0x7f && code <= 0xa0) || code === 0xad;
+  },
+  mark() {},
+};
+let tables;
+
+/** Load what it takes to show these two texts. Comes before `render` and `exact`. */
+export async function prepare(payloadText, contextText) {
+  if (BEYOND.test(payloadText + contextText)) letters = await import("./letters.js");
+  if (payloadText.includes("[{")) tables = await import("./tables.js");
+}
 
 /** The signed region of two canonical texts; throws when they are not canonical. */
 export function render(payloadText, contextText) {
@@ -33,36 +57,42 @@ export function render(payloadText, contextText) {
 
 /** The canonical text itself: the bytes whose hash is signed. */
 export function exact(payloadText) {
-  return element("p", "text", ...shown(payloadText));
+  return element("p", "text", ...shown(payloadText, true));
 }
 
-/** A text as visible pieces: literal text and chips. */
-export function shown(text) {
+/** A text as visible pieces. */
+export function shown(text, runsForward = false) {
   const runs = [];
   for (const character of text) {
     const code = character.codePointAt(0);
     if (runs.at(-1)?.code === code) runs.at(-1).count += 1;
-    else runs.push({ code, count: 1 });
+    else runs.push({ character, code, count: 1, isForeign: false, isTurned: false });
   }
+  runs.forEach((run, at) => { run.isPlain = isPlain(run, runs[at - 1], runs[at + 1]); });
+  letters.mark(runs, runsForward);
   const nodes = [];
   let literal = "";
-  runs.forEach(({ code, count }, at) => {
-    if (isPlain(runs, at)) {
-      literal += String.fromCodePoint(code).repeat(count);
-      return;
-    }
-    if (literal) nodes.push(literal);
-    nodes.push(chip(code, count));
-    literal = code === LINE_FEED ? "\n" : "";
-  });
-  return literal ? [...nodes, literal] : nodes;
+  let turned = false;
+  const flush = () => {
+    if (literal) nodes.push(turned ? ["span", { dir: "rtl" }, literal] : literal);
+    literal = "";
+  };
+  for (const run of runs) {
+    const isChip = run.isForeign || !run.isPlain;
+    if (isChip || turned !== run.isTurned) flush();
+    turned = !isChip && run.isTurned;
+    if (isChip) nodes.push(chip(run));
+    literal += isChip ? (run.code === LINE_FEED ? "\n" : "") : run.character.repeat(run.count);
+  }
+  flush();
+  if (runs.some((run) => run.isForeign)) nodes.push(flag("mixed or look-alike letters", ODD));
+  if (runs.some((run) => run.isTurned)) nodes.push(flag("right-to-left letters", ODD));
+  return nodes;
 }
 
 /** A time in words; other texts unchanged. */
 export function moment(rfc3339) {
-  const found = MOMENT.exec(rfc3339);
-  const month = found && MONTHS[Number(found[2]) - 1];
-  return month ? `${Number(found[3])} ${month} ${found[1]}, ${found[4]} UTC` : rfc3339;
+  return inWords(rfc3339.replace(/\.\d{3}Z$/, "Z")) ?? rfc3339;
 }
 
 /** Make the tree DOM of `document`. */
@@ -75,17 +105,30 @@ export function build(document, node) {
   return made;
 }
 
-function isPlain(runs, at) {
-  const { code, count } = runs[at];
-  if (code !== SPACE) return !isHidden(code);
-  const beside = [runs[at - 1], runs[at + 1]];
-  return count === 1 && beside.every((run) => run && !isHidden(run.code));
+function isPlain({ code, count }, ...beside) {
+  if (code !== SPACE) return !letters.isHidden(code);
+  return count === 1 && beside.every((run) => run && !letters.isHidden(run.code));
 }
 
-function chip(code, count) {
-  const hex = code.toString(16).toUpperCase().padStart(4, "0");
-  const name = NAMES.get(code) ?? `U+${hex}`;
+function chip({ character, code, count, isForeign }) {
+  const hex = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  const name = isForeign ? `${character} ${hex}` : NAMES.get(code) ?? hex;
   return element("span", "chip", count === 1 ? name : `${name} ×${count}`);
+}
+
+export function flag(words, kind = "flag") {
+  return element("span", kind, words);
+}
+
+/** A date, or date and time, in words. */
+function inWords(text) {
+  const [, year, month, day, time, zone] = DATE.exec(text) ?? [];
+  const name = MONTHS[month - 1];
+  const isDay = name && new Date(Date.UTC(year, month - 1, day)).getUTCDate() === Number(day);
+  if (!isDay) return undefined;
+  const words = `${Number(day)} ${name} ${year}`;
+  if (!time) return words;
+  return `${words}, ${time} ${zone ? `UTC${zone.replace("Z", "")}` : "without time zone"}`;
 }
 
 function terms(context) {
@@ -116,7 +159,8 @@ function fact(name, ...children) {
 }
 
 function time(rfc3339) {
-  return [moment(rfc3339), element("span", "raw", ...shown(rfc3339))];
+  const words = moment(rfc3339);
+  return words === rfc3339 ? shown(rfc3339) : [words, element("span", "raw", rfc3339)];
 }
 
 function risk(level) {
@@ -135,7 +179,7 @@ function read(payloadText) {
   return payload;
 }
 
-function valueNodes(value) {
+export function valueNodes(value) {
   if (typeof value === "number") return [element("span", "number", String(value))];
   if (typeof value === "string") return stringNodes(value);
   if (WORDS.has(value)) return [word(WORDS.get(value))];
@@ -144,39 +188,86 @@ function valueNodes(value) {
 
 function stringNodes(text) {
   if (text === "") return [word("empty text")];
-  const node = element("span", "text", ...shown(text));
-  const isLookalike = LOOKALIKES.has(text) || NUMBER.test(text);
-  return isLookalike ? [node, element("span", "flag", "text")] : [node];
+  const words = inWords(text);
+  if (words) return [element("span", "text", words), element("span", "raw", text)];
+  const isNumber = NUMBER.test(text);
+  const kind = isNumber && text.length <= UNBROKEN_MAX ? "text number" : "text";
+  const node = element("span", kind, ...shown(text));
+  return isNumber || LOOKALIKES.has(text) ? [node, flag("text")] : [node];
 }
 
 function object(members) {
   const keys = Object.keys(members);
   if (keys.length === 0) return word("empty object");
-  const counts = new Map();
-  for (const key of keys) counts.set(fold(key), (counts.get(fold(key)) ?? 0) + 1);
-  return element("dl", "fields", ...keys.map((key) => element("div", "",
-    keyNode(key, counts.get(fold(key)) > 1), element("dd", "", ...valueNodes(members[key])))));
+  const names = nameNodes(keys, "dt");
+  const values = keys.map((key) => element("dd", "", ...valueNodes(members[key])));
+  const rows = [];
+  for (let at = 0; at < keys.length; at += 1) {
+    const kind = pairKind(keys.slice(at, at + 2), members);
+    const row = element("div", kind, names[at], values[at]);
+    rows.push(row);
+    if (kind) {
+      at += 1;
+      row.push(names[at], values[at]);
+      if (kind === "pair" && JSON.stringify(values[at - 1]) === JSON.stringify(values[at])) {
+        values[at].push(flag("no change"));
+      }
+    }
+  }
+  return element("dl", "fields", ...rows);
 }
 
-function keyNode(key, hasTwin) {
-  const node = element("dt", "text", ...(key === "" ? [word("empty name")] : shown(key)));
-  if (hasTwin) node.push(element("span", "flag", "differs from another name only in case"));
-  return node;
+/** How two neighbours stand side by side, if they do. */
+function pairKind(keys, members) {
+  if (!PAIRS.includes(keys.join(" ")) || keys.length < 2) return "";
+  if (!keys.includes("currency")) return "pair";
+  const { amount, currency } = members;
+  const isCurrency = typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
+  return isCurrency && magnitude(amount) !== undefined ? "money" : "";
+}
+
+/** Each name, flagged if it looks like another. */
+export function nameNodes(keys, tag, attributes) {
+  const forms = keys.map((key) => new Set([fold(key), outline(key)]));
+  const counts = new Map();
+  for (const form of forms.flatMap((both) => [...both])) {
+    counts.set(form, (counts.get(form) ?? 0) + 1);
+  }
+  return keys.map((key, at) => {
+    const node = [tag, { class: "text", ...attributes },
+      ...(key === "" ? [word(EMPTY_NAME)] : shown(key))];
+    if (key === EMPTY_NAME) node.push(flag("text"));
+    if ([...forms[at]].some((form) => counts.get(form) > 1)) {
+      node.push(flag("looks like another name", ODD));
+    }
+    return node;
+  });
 }
 
 function fold(key) {
   return Array.from(key, (c) => (c.codePointAt(0) < FOLDED_BELOW ? c.toLowerCase() : c)).join("");
 }
 
+function outline(key) {
+  return [...key].filter((c) => !letters.isHidden(c.codePointAt(0))).join("")
+    .replace(/[I1|]/g, "l").replaceAll("0", "O").replaceAll("rn", "m");
+}
+
 function list(items) {
   if (items.length === 0) return word("empty list");
-  return element("ol", "items", ...items.map((item) => element("li", "", ...valueNodes(item))));
+  return tables?.table(items) ?? element("ol", "items", ...items.map((item) => element("li", "", ...valueNodes(item))));
+}
+
+/** How large a number is, or a text that reads like one. */
+export function magnitude(value) {
+  const isNumber = typeof value === "number" || (typeof value === "string" && NUMBER.test(value));
+  return isNumber ? Math.abs(Number(value)) : undefined;
 }
 
 function word(text) {
   return element("span", "word", text);
 }
 
-function element(tag, kind, ...children) {
+export function element(tag, kind, ...children) {
   return [tag, kind ? { class: kind } : {}, ...children];
 }

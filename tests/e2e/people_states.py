@@ -1,0 +1,204 @@
+"""The pages of registering, signing in and the account, in the states `states.py` lacks."""
+
+from itertools import count
+
+from playwright.sync_api import expect
+from tests.e2e.browser import Visitor
+from tests.e2e.states import STATES, Stage, State
+from tests.people import Person, raise_for
+
+from cosignet.core.access import Scope
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import access
+from cosignet.server.services.invite import Terms
+
+NUMBERS = count()
+
+
+def owner(stage: Stage) -> Person:
+    """Return a new person who owns the organisation, whoever does already."""
+    person = Person(stage.live.url)
+    person.register(stage.live.invite(), f"owner{next(NUMBERS)}")
+
+    async def promote(rt: Runtime) -> None:
+        async with rt.database.transaction() as tx:
+            sql = "UPDATE approvers SET role = 'owner' WHERE username = $1"
+            await tx.execute(sql, person.username)
+
+    stage.live.run(promote)
+    return person
+
+
+def waiting(stage: Stage, key: str = "onboarding") -> Person:
+    """Return a new person whom an API key invited."""
+    person = Person(stage.live.url)
+    invited = stage.live.program(Scope.ADMIN, name=key).post("/api/invites", {})
+    person.register(invited.json()["code"], f"olga{next(NUMBERS)}")
+    return person
+
+
+def account(stage: Stage, person: Person) -> Visitor:
+    """Sign in."""
+    visitor = stage.visit(person)
+    visitor.page.goto(f"{stage.live.url}/account")
+    visitor.page.get_by_role("button", name="Sign in with passkey").click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Your account")
+    return visitor
+
+
+def login(stage: Stage) -> Visitor:
+    visitor = stage.visit()
+    visitor.page.goto(f"{stage.live.url}/login")
+    visitor.page.locator("summary").click()
+    return visitor
+
+
+def login_given_up(stage: Stage) -> Visitor:
+    visitor = stage.visit()
+    visitor.page.goto(f"{stage.live.url}/login")
+    visitor.page.get_by_role("button", name="Sign in with passkey").click()
+    visitor.sees_note("You are not signed in")
+    return visitor
+
+
+def login_unsupported(stage: Stage) -> Visitor:
+    visitor = stage.visit()
+    visitor.context.add_init_script("delete window.PublicKeyCredential")
+    visitor.page.goto(f"{stage.live.url}/login")
+    return visitor
+
+
+def login_without_scripts(stage: Stage) -> Visitor:
+    visitor = stage.visit(scripts=False)
+    visitor.page.goto(f"{stage.live.url}/login")
+    return visitor
+
+
+def account_owner(stage: Stage) -> Visitor:
+    person = owner(stage)
+    waiting(stage)
+    waiting(
+        stage, "a key whose name is as long as a name may be, which is eighty characters \u202egnp"
+    )
+    person.sign_in()
+    person.add_passkey()
+    return account(stage, person)
+
+
+def account_first_key(stage: Stage) -> Visitor:
+    person = owner(stage)
+
+    async def forget(rt: Runtime) -> None:
+        async with rt.database.transaction() as tx:
+            key = await tx.fetch_one("SELECT id FROM api_keys ORDER BY created_at DESC LIMIT 1")
+            if key is not None:
+                await tx.execute("UPDATE organisations SET first_key_id = $1", key["id"])
+
+    stage.live.run(forget)
+    return account(stage, person)
+
+
+def account_key_shown(stage: Stage) -> Visitor:
+    visitor = account_first_key(stage)
+    visitor.page.get_by_role("button", name="Show my first API key").click()
+    expect(visitor.page.locator("#key")).to_contain_text("cosk_")
+    return visitor
+
+
+def account_flagged(stage: Stage) -> Visitor:
+    person = Person(stage.live.url)
+    person.register(stage.live.invite(), f"flagged{next(NUMBERS)}")
+    person.passkey.backed_up = False
+
+    async def flag(rt: Runtime) -> None:
+        async with rt.database.transaction() as tx:
+            await tx.execute(
+                "UPDATE credentials SET flagged_at = 1, backed_up = FALSE WHERE credential_id = $1",
+                person.passkey.credential_id,
+            )
+
+    stage.live.run(flag)
+    return account(stage, person)
+
+
+def account_given_up(stage: Stage) -> Visitor:
+    visitor = account(stage, owner(stage))
+    visitor.passkey.verify_person(False)
+    visitor.page.get_by_role("button", name="Add on this device").click()
+    visitor.sees_note("Nothing was changed")
+    return visitor
+
+
+def account_invited(stage: Stage) -> Visitor:
+    name = stage.kim.username
+    visitor = account(stage, owner(stage))
+    visitor.page.get_by_role("button", name=f"Invite {name} again").click()
+    expect(visitor.page.locator("#invited")).to_be_visible()
+    return visitor
+
+
+def account_without_scripts(stage: Stage) -> Visitor:
+    person = owner(stage)
+    person.sign_in()
+    visitor = stage.visit(scripts=False)
+    token = person.http.cookies["cosignet_sid"]
+    visitor.context.add_cookies([{"name": "cosignet_sid", "value": token, "url": stage.live.url}])
+    visitor.page.goto(f"{stage.live.url}/account")
+    return visitor
+
+
+def invite_owned(stage: Stage) -> Visitor:
+    async def link(rt: Runtime) -> str:
+        async with rt.database.transaction() as tx:
+            await tx.execute("UPDATE approvers SET revoked_at = 1 WHERE role = 'owner'")
+        return ""
+
+    stage.live.run(link)
+    address = stage.live.owner_link()
+    Person(stage.live.url).register(address, f"ada{next(NUMBERS)}")
+    return stage.refused(address.removeprefix(stage.live.url), 403)
+
+
+def invite_name_taken(stage: Stage) -> Visitor:
+    name = f"taken{next(NUMBERS)}"
+    program = stage.live.program(Scope.ADMIN)
+    code = raise_for(program.post("/api/invites", {"pinnedUsername": name}))["code"]
+    stage.live.person(name)
+    return stage.refused(f"/register?invite={code}", 403)
+
+
+def invite_name_revoked(stage: Stage) -> Visitor:
+    name = f"gone{next(NUMBERS)}"
+    code = stage.live.invite(Terms(pinned_username=name))
+    stage.live.person(name)
+
+    async def revoke(rt: Runtime) -> None:
+        organisation = await access.default_organisation(rt)
+        await access.revoke_approver(rt, organisation.id, name)
+
+    stage.live.run(revoke)
+    return stage.refused(f"/register?invite={code}", 403)
+
+
+PEOPLE_STATES: dict[str, State] = {
+    "login": login,
+    "login-given-up": login_given_up,
+    "login-unsupported": login_unsupported,
+    "login-without-scripts": login_without_scripts,
+    "account": lambda stage: account(stage, stage.live.newcomer()),
+    "account-waiting": lambda stage: account(stage, waiting(stage)),
+    "account-owner": account_owner,
+    "account-first-key": account_first_key,
+    "account-key-shown": account_key_shown,
+    "account-flagged": account_flagged,
+    "account-given-up": account_given_up,
+    "account-invited": account_invited,
+    "account-without-scripts": account_without_scripts,
+    "register-reinvite": lambda stage: stage.invited(Terms(pinned_username=stage.kim.username)),
+    "invite-none": lambda stage: stage.refused("/register", 403),
+    "invite-owned": invite_owned,
+    "invite-name-taken": invite_name_taken,
+    "invite-name-revoked": invite_name_revoked,
+}
+"""None of them needs a server that nobody owns; each can follow any other."""
+EVERY_STATE = STATES | PEOPLE_STATES

@@ -4,7 +4,7 @@ from itertools import count
 
 from playwright.sync_api import expect
 from tests.e2e.browser import Visitor
-from tests.e2e.states import STATES, Stage, State
+from tests.e2e.states import Stage, State
 from tests.people import Person, raise_for
 
 from cosignet.core.access import Scope
@@ -228,4 +228,3 @@ PEOPLE_STATES: dict[str, State] = {
     "invite-name-revoked": invite_name_revoked,
 }
 """None of them needs a server that nobody owns; each can follow any other."""
-EVERY_STATE = STATES | PEOPLE_STATES

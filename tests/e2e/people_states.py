@@ -8,25 +8,59 @@ from tests.e2e.states import STATES, Stage, State
 from tests.people import Person, raise_for
 
 from cosignet.core.access import Scope
+from cosignet.server.ledger import MONITOR_KEY_PURPOSE
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access
 from cosignet.server.services.invite import Terms
+from cosignet.server.store import organisations
+from cosignet.server.store.organisations import Organisation
 
 NUMBERS = count()
 
 
-def owner(stage: Stage) -> Person:
-    """Return a new person who owns the organisation, whoever does already."""
-    person = Person(stage.live.url)
-    person.register(stage.live.invite(), f"owner{next(NUMBERS)}")
+def organisation(stage: Stage) -> str:
+    """Return the id of a new organisation, so that no state sees another one's people."""
 
-    async def promote(rt: Runtime) -> None:
+    async def work(rt: Runtime) -> str:
+        sealed = rt.seal(rt.random(32), purpose=MONITOR_KEY_PURPOSE)
+        new = Organisation(rt.new_id(), f"acme{next(NUMBERS)}", "Acme", sealed, True)
         async with rt.database.transaction() as tx:
-            sql = "UPDATE approvers SET role = 'owner' WHERE username = $1"
-            await tx.execute(sql, person.username)
+            await organisations.insert(tx, new)
+        return new.id
 
-    stage.live.run(promote)
+    return stage.live.run(work)
+
+
+def join(stage: Stage, person: Person, organisation_id: str, role: str = "approver") -> Person:
+    """Move somebody to an organisation."""
+
+    async def work(rt: Runtime) -> None:
+        async with rt.database.transaction() as tx:
+            found = await tx.fetch_one(
+                "UPDATE approvers SET organisation_id = $1, role = $2 WHERE username = $3"
+                " RETURNING id",
+                organisation_id,
+                role,
+                person.username,
+            )
+            assert found is not None
+            sql = "UPDATE credentials SET organisation_id = $1 WHERE approver_id = $2"
+            await tx.execute(sql, organisation_id, found["id"])
+
+    stage.live.run(work)
     return person
+
+
+def member(stage: Stage, name: str) -> Person:
+    """Return a new person."""
+    person = Person(stage.live.url)
+    person.register(stage.live.invite(), f"{name}{next(NUMBERS)}")
+    return person
+
+
+def owner(stage: Stage, organisation_id: str | None = None) -> Person:
+    """Return a new person who owns an organisation."""
+    return join(stage, member(stage, "owner"), organisation_id or organisation(stage), "owner")
 
 
 def waiting(stage: Stage, key: str = "onboarding") -> Person:
@@ -75,39 +109,29 @@ def login_without_scripts(stage: Stage) -> Visitor:
 
 
 def account_owner(stage: Stage) -> Visitor:
-    person = owner(stage)
-    waiting(stage)
-    waiting(
-        stage, "a key whose name is as long as a name may be, which is eighty characters \u202egnp"
-    )
+    acme = organisation(stage)
+    person = owner(stage, acme)
     person.sign_in()
     person.add_passkey()
-    return account(stage, person)
-
-
-def account_first_key(stage: Stage) -> Visitor:
-    person = owner(stage)
-
-    async def forget(rt: Runtime) -> None:
-        async with rt.database.transaction() as tx:
-            key = await tx.fetch_one("SELECT id FROM api_keys ORDER BY created_at DESC LIMIT 1")
-            if key is not None:
-                await tx.execute("UPDATE organisations SET first_key_id = $1", key["id"])
-
-    stage.live.run(forget)
+    for key in (
+        "onboarding",
+        "a name as long as one may be, of eighty characters, \u202egnp" + "!" * 20,
+    ):
+        join(stage, waiting(stage, key), acme)
+    for name in ("kim", "sam"):
+        join(stage, member(stage, name), acme)
     return account(stage, person)
 
 
 def account_key_shown(stage: Stage) -> Visitor:
-    visitor = account_first_key(stage)
+    visitor = account(stage, owner(stage))
     visitor.page.get_by_role("button", name="Show my first API key").click()
     expect(visitor.page.locator("#key")).to_contain_text("cosk_")
     return visitor
 
 
 def account_flagged(stage: Stage) -> Visitor:
-    person = Person(stage.live.url)
-    person.register(stage.live.invite(), f"flagged{next(NUMBERS)}")
+    person = member(stage, "robin")
     person.passkey.backed_up = False
 
     async def flag(rt: Runtime) -> None:
@@ -130,9 +154,10 @@ def account_given_up(stage: Stage) -> Visitor:
 
 
 def account_invited(stage: Stage) -> Visitor:
-    name = stage.kim.username
-    visitor = account(stage, owner(stage))
-    visitor.page.get_by_role("button", name=f"Invite {name} again").click()
+    acme = organisation(stage)
+    kim = join(stage, member(stage, "kim"), acme)
+    visitor = account(stage, owner(stage, acme))
+    visitor.page.get_by_role("button", name=f"Invite {kim.username} again").click()
     expect(visitor.page.locator("#invited")).to_be_visible()
     return visitor
 
@@ -148,12 +173,14 @@ def account_without_scripts(stage: Stage) -> Visitor:
 
 
 def invite_owned(stage: Stage) -> Visitor:
-    async def link(rt: Runtime) -> str:
+    async def forget(rt: Runtime) -> None:
         async with rt.database.transaction() as tx:
-            await tx.execute("UPDATE approvers SET revoked_at = 1 WHERE role = 'owner'")
-        return ""
+            await tx.execute(
+                "UPDATE approvers SET role = 'approver' WHERE role = 'owner' AND organisation_id ="
+                " (SELECT id FROM organisations WHERE slug = 'default')"
+            )
 
-    stage.live.run(link)
+    stage.live.run(forget)
     address = stage.live.owner_link()
     Person(stage.live.url).register(address, f"ada{next(NUMBERS)}")
     return stage.refused(address.removeprefix(stage.live.url), 403)
@@ -185,10 +212,10 @@ PEOPLE_STATES: dict[str, State] = {
     "login-given-up": login_given_up,
     "login-unsupported": login_unsupported,
     "login-without-scripts": login_without_scripts,
-    "account": lambda stage: account(stage, stage.live.newcomer()),
+    "account": lambda stage: account(stage, member(stage, "robin")),
     "account-waiting": lambda stage: account(stage, waiting(stage)),
     "account-owner": account_owner,
-    "account-first-key": account_first_key,
+    "account-first-key": lambda stage: account(stage, owner(stage)),
     "account-key-shown": account_key_shown,
     "account-flagged": account_flagged,
     "account-given-up": account_given_up,

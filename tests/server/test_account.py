@@ -13,8 +13,9 @@ from tests.people import Person, Program, raise_for
 from tests.server.rows import check, opened
 
 from cosignet.core.access import Scope
+from cosignet.core.errors import ApproverRevoked
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import access, practice
+from cosignet.server.services import access, people, practice, session
 from cosignet.server.services.invite import Terms
 from cosignet.server.store import approvers
 from cosignet.server.web import schemas_people
@@ -564,3 +565,19 @@ def test_activating_asks_in_its_own_statement_who_does_it(
 
     assert live.run(work) is activates
     assert (activated_at(live, waiting) is not None) is activates
+
+
+def test_who_is_revoked_between_creating_a_passkey_and_enrolling_it_gets_none(
+    live: Live, owner: Person
+) -> None:
+    options = raise_for(owner.begin_passkey())
+    credential = Person(live.url).passkey.register(options, origin=live.url)
+
+    async def work(rt: Runtime) -> None:
+        found = await session.get(rt, owner.http.cookies["cosignet_sid"])
+        await access.revoke_approver(rt, found.approver.organisation_id, "ada")
+        with pytest.raises(ApproverRevoked):
+            await people.complete_passkey(rt, found, credential)
+
+    live.run(work)
+    assert row(live, "SELECT count(*) FROM credentials")[0] == 1

@@ -37,6 +37,7 @@ const flag = (words) => ["span", { class: "flag" }, words];
 const odd = (words) => ["span", { class: "flag odd" }, words];
 const twin = (...key) => [...key, odd("looks like another name")];
 const isText = flag("text");
+const DIFFERS = ["span", { class: "flag differs" }, "differs"];
 const numeric = (spelling) => ["span", { class: "text number" }, spelling];
 const MIXED = odd("mixed or look-alike letters");
 const BACKWARDS = odd("right-to-left letters");
@@ -514,7 +515,7 @@ shows("table", "objects of one shape are a table; where none differs, in their o
 shows("table-odd-row", "rows that differ from most come first, with their numbers",
   '{"rows":[{"env":"dev","n":1},{"env":"dev","n":2},{"env":"prod","n":3},{"env":"dev","n":4}]}',
   fields(row("rows", reordered(["env", "n"],
-    [3, cell(text("prod"), flag("differs")), cell(number("3"))],
+    [3, cell(text("prod"), DIFFERS), cell(number("3"))],
     [1, cell(text("dev")), cell(number("1"))],
     [2, cell(text("dev")), cell(number("2"))],
     [4, cell(text("dev")), cell(number("4"))]))));
@@ -522,18 +523,18 @@ shows("table-odd-row", "rows that differ from most come first, with their number
 shows("table-odd-first", "a row that differs and is the first already stays there",
   '{"rows":[{"ok":false},{"ok":true},{"ok":true}]}',
   fields(row("rows", table(["ok"],
-    [1, cell(word("no (false)"), flag("differs"))],
+    [1, cell(word("no (false)"), DIFFERS)],
     [2, cell(word("yes (true)"))],
     [3, cell(word("yes (true)"))]))));
 
 shows("table-far-number", "a number far above the median differs, also one in a text; 42 is not \"42\"",
   '{"a":[{"n":10},{"n":-12},{"n":-121},{"n":9}],"b":[{"n":"1.5"},{"n":2},{"n":"99"}],"c":[{"n":1},{"n":1},{"n":"1"}],"d":[{"n":1},{"n":500},{"n":"x"}],"e":[{"n":1},{"n":500}]}',
   fields(
-    row("a", reordered(["n"], [3, cell(number("-121"), flag("differs"))],
+    row("a", reordered(["n"], [3, cell(number("-121"), DIFFERS)],
       [1, cell(number("10"))], [2, cell(number("-12"))], [4, cell(number("9"))])),
-    row("b", reordered(["n"], [3, cell(numeric("99"), isText, flag("differs"))],
+    row("b", reordered(["n"], [3, cell(numeric("99"), isText, DIFFERS)],
       [1, cell(numeric("1.5"), isText)], [2, cell(number("2"))])),
-    row("c", reordered(["n"], [3, cell(numeric("1"), isText, flag("differs"))],
+    row("c", reordered(["n"], [3, cell(numeric("1"), isText, DIFFERS)],
       [1, cell(number("1"))], [2, cell(number("1"))])),
     row("d", table(["n"], [1, cell(number("1"))], [2, cell(number("500"))], [3, cell(text("x"))])),
     row("e", table(["n"], [1, cell(number("1"))], [2, cell(number("500"))])),

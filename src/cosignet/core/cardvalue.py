@@ -175,7 +175,9 @@ def _table(rows: list[dict[str, object]]) -> Node:
 
 
 def _cell(value: object, is_odd: bool) -> Node:
-    return element("td", "", *value_nodes(value), *([flag("differs")] if is_odd else []))
+    return element(
+        "td", "", *value_nodes(value), *([flag("differs", "flag differs")] if is_odd else [])
+    )
 
 
 def _outliers(column: list[object]) -> set[int]:

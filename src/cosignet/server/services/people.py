@@ -7,7 +7,6 @@ from cosignet.core.access_errors import LastPasskey, NothingToChange, RoleMissin
 from cosignet.core.errors import (
     ApproverNotActivated,
     ApproverRevoked,
-    CeremonyGone,
     CredentialTaken,
     NotFound,
 )
@@ -149,8 +148,6 @@ async def complete_passkey(rt: Runtime, session: Session, credential: JsonValue)
     """
     # The challenge is used up, durably, before a byte of the answer is looked at.
     ceremony = await take_ceremony(rt, "register", _subject(session))
-    if ceremony.user_handle != session.approver.user_handle:
-        raise CeremonyGone
     verified = verify_attestation(
         parse_attestation(credential),
         expected_challenge=ceremony.challenge,
@@ -164,8 +161,8 @@ async def complete_passkey(rt: Runtime, session: Session, credential: JsonValue)
         enroller_id=session.approver.id,
     )
     async with rt.database.transaction() as tx:
-        found = await approvers.get(tx, session.approver.id)
-        if found is None or found.revoked_at is not None:
+        now = await approvers.get(tx, session.approver.id)
+        if now is None or now.revoked_at is not None:
             raise ApproverRevoked
         if not await credentials.insert(tx, made):
             raise CredentialTaken

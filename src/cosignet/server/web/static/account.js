@@ -39,9 +39,10 @@ function showKey({ apiKey, curl }) {
 function showInvite({ username, registerUrl, expiresAt }) {
   fill("invited", username);
   fill("invited-link", registerUrl);
-  fill("invited-until", new Date(expiresAt).toLocaleString("en-GB", {
-    day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit",
-  }));
+  const day = new Date(expiresAt).toLocaleDateString("en-GB", {
+    day: "numeric", month: "long", year: "numeric", timeZone: "UTC",
+  });
+  fill("invited-until", `${day}, ${expiresAt.slice(11, 16)} UTC`);
   byId("invited").hidden = false;
   byId("invited").focus();
 }

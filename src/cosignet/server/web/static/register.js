@@ -6,11 +6,15 @@ const byId = (name) => document.getElementById(name);
 const invite = byId("main").dataset.invite;
 let credentialId = "";
 let isActivated = false;
+let username = "";
 
+/** Show one step under its title; the page has one heading of its own. */
 function step(name) {
   for (const element of byId("steps").querySelectorAll("[data-for]")) {
     element.hidden = element.dataset.for !== name;
-    if (!element.hidden) element.focus();
+    if (element.hidden) continue;
+    byId("title").textContent = element.dataset.title.replace("NAME", username);
+    element.focus();
   }
 }
 
@@ -28,13 +32,13 @@ async function attempt(button, ceremony, doing) {
 }
 
 async function create() {
-  const username = byId("username").value.trim().toLowerCase();
-  const options = await post("/register/options", { invite, username });
+  const who = { invite, username: byId("username").value.trim().toLowerCase() };
+  const options = await post("/register/options", who);
   const credential = await createPasskey(options);
-  const made = await post("/register", { invite, username, credential });
-  credentialId = made.credentialId;
+  const made = await post("/register", { ...who, credential });
+  ({ credentialId, username } = made);
   isActivated = made.activated;
-  fill("username", made.username);
+  fill("username", username);
   step("practice");
 }
 

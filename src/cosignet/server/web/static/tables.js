@@ -27,7 +27,7 @@ function made(rows) {
   const order = [...all.filter(isOdd), ...all.filter((at) => !isOdd(at))];
   const body = order.map((at) => element("tr", "", ["th", { scope: "row" }, String(at + 1)],
     ...keys.map((key, column) => element("td", "", ...valueNodes(rows[at][key]),
-      ...(odd[column][at] ? [flag("differs")] : [])))));
+      ...(odd[column][at] ? [flag("differs", "flag differs")] : [])))));
   const caption = element("caption", "", "Rows that differ come first. Numbers tell the order.");
   return element("table", "", ...(order.join() === all.join() ? [] : [caption]),
     element("thead", "", element("tr", "", ["th", { scope: "col" }, "Row"],

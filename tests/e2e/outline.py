@@ -1,0 +1,63 @@
+"""What a screen reader is told of each state, pinned: `python -m tests.e2e.outline [STATE …]`.
+
+Writes tests/e2e/outlines/STATE.yml; read the difference before it is committed.
+"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+from tests.e2e.browser import launch
+from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.states import SETTINGS, Stage
+from tests.live import Live
+
+OUTLINES = Path(__file__).parent / "outlines"
+# What is another one each time. Longest first: a hash holds digits, an id too.
+CHANGING = {
+    r"http://localhost:\d+": "SERVER",
+    r"cosk_[\w-]{43}": "KEY",
+    r"invite=[\w-]+": "invite=CODE",
+    r"\b[0-9a-f]{64}\b": "HASH",
+    r"\b[0-9a-f]{16}\b": "REQUEST",
+    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b": "ID",
+    r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z": "INSTANT",
+    r"\b\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November"
+    r"|December) \d{4}, \d\d:\d\d(?::\d\d)? UTC": "MOMENT",
+    r"\b(?:\d+ (?:s|min|h|d) ?)+(?=left)": "TIME ",
+    r"\b(robin|sam|kim|owner|olga|acme)\d+\b": r"\1",
+}
+
+
+def outline(page: Page) -> str:
+    """Return roles, names and states of everything on a page, without what changes each time."""
+    told = page.locator("body").aria_snapshot()
+    for pattern, word in CHANGING.items():
+        told = re.sub(pattern, word, told)
+    return told + "\n"
+
+
+def main(names: list[str]) -> None:
+    """Pin states anew; all of them, if none is named, and forget those that are gone."""
+    OUTLINES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as data,
+        sync_playwright() as playwright,
+        Live(Path(data) / "data", SETTINGS) as live,
+    ):
+        browser = launch(playwright)
+        stage = Stage(live, browser)
+        for name in names or STATES:
+            visitor = STATES[name](stage)
+            (OUTLINES / f"{name}.yml").write_text(outline(visitor.page), "utf-8")
+            visitor.context.close()
+        browser.close()
+    for path in OUTLINES.glob("*.yml"):
+        if path.stem not in STATES:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -27,6 +27,7 @@ CHANGING = {
     r"\b\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November"
     r"|December) \d{4}, \d\d:\d\d(?::\d\d)? UTC": "MOMENT",
     r"\b(?:\d+ (?:s|min|h|d) ?)+(?=left)": "TIME ",
+    r'(?<=radio ")[1-9]\d\d(?=")|(?<=text: ")[1-9]\d\d(?=")': "CODE",
     r"\b(robin|sam|kim|owner|olga|acme)\d+\b": r"\1",
 }
 

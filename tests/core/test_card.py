@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from cosignet.core.card import exact, moment, render, shown
+from cosignet.core.card import exact, is_odd, is_plain, moment, render, shown
 from cosignet.core.characters import is_hidden
 from cosignet.core.errors import Refusal
+from cosignet.core.payload import canonical_payload
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 CASES = sorted((VECTORS / "card").glob("*.json"))
 EVERY_CODE_POINT = range(0x110000)
+CONTEXT: str = next(
+    inputs["contextText"]
+    for inputs in (json.loads(path.read_text())["inputs"] for path in CASES)
+    if inputs["contextText"].isascii() and "\\" not in inputs["contextText"]
+)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -73,3 +81,19 @@ def test_a_time_in_words() -> None:
     assert moment("2026-11-20T20:45:25.123Z") == "20 November 2026, 20:45:25 UTC"
     assert moment("yesterday") == "yesterday"
     assert moment("2026-00-20T20:45:25.123Z") == "2026-00-20T20:45:25.123Z"
+
+
+@given(st.dictionaries(st.text("abcIl1|O0rnm ", max_size=4), st.text(max_size=3), max_size=4))
+@example({"a\\": "b"})
+@example({"pay": "a\x7fb"})
+@example({"to": 'a":"b', "To": 1})
+@example({"list": [{"name": 1}, {"name": 2}, {"Name": 3}]})
+def test_what_looks_plain_at_a_glance_is_never_odd(payload: dict[str, Any]) -> None:
+    text = canonical_payload(payload)
+    if is_plain(text, CONTEXT):
+        assert not is_odd(text, CONTEXT)
+
+
+def test_usual_actions_are_plain_at_a_glance() -> None:
+    usual = {"service": "api", "replicas": 3, "hosts": [{"name": "a"}, {"name": "b"}], "dry": True}
+    assert is_plain(canonical_payload(usual), CONTEXT)

@@ -1,26 +1,23 @@
 """A real Chromium with a virtual passkey, driven as a person would, and watched for complaints."""
 
-import base64
-import itertools
 import re
 import shutil
-from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
     Locator,
-    Page,
     Playwright,
     Request,
     expect,
 )
+from tests.e2e.passkey import VirtualPasskey
 from tests.people import Person
 
-RP_ID = "localhost"
 WAIT_MS = 10_000
+LOOK_MS = 700
+"""A tap counts this long after something has come into view."""
 LATE_MS = 3_000
 """How long an expected complaint may take to arrive."""
 SWITCHES = [
@@ -34,19 +31,6 @@ SWITCHES = [
     # Else it would be this that keeps another site from framing a page on localhost.
     "--disable-features=LocalNetworkAccessChecks",
 ]
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "ctap2Version": "ctap2_1",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-    "defaultBackupEligibility": True,
-    "defaultBackupState": True,
-}
-# Where the signature counter of a passkey stands when a page takes it in: higher each time.
-COUNTS = itertools.count(step=1000)
 # Blocked by Content-Security-Policy or Trusted Types: both fire this event.
 WATCH_POLICY = """
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -87,88 +71,28 @@ navigator.credentials.get = async (options) => {
 """
 
 
-class VirtualPasskey:
-    """The authenticator of one page: its own keys, and no dialogs."""
-
-    def __init__(self, page: Page, **options: bool) -> None:
-        self._session = page.context.new_cdp_session(page)
-        self._session.send("WebAuthn.enable", {"enableUI": False})
-        self._id = self._add(options)
-        self._count = 0
-
-    def hold(self, person: Person) -> None:
-        """Take in the passkey a person registered over HTTP."""
-        passkey = person.passkey
-        self._count = next(COUNTS)
-        private_key = passkey.private_key.private_bytes(
-            Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
-        )
-        credential = {
-            "credentialId": _base64(passkey.credential_id),
-            "isResidentCredential": True,
-            "rpId": RP_ID,
-            "privateKey": _base64(private_key),
-            "userHandle": _base64(passkey.user_handle or b""),
-            "signCount": self._count,
-            "backupEligibility": passkey.backup_eligible,
-            "backupState": passkey.backed_up,
-        }
-        self._send("addCredential", credential=credential)
-
-    def forget(self) -> None:
-        """Lose all keys."""
-        self._send("clearCredentials")
-        self._count = 0
-
-    def verify_person(self, verified: bool) -> None:
-        """Recognise the person from now on, or not: then the browser gives the prompt up."""
-        self._send("setUserVerified", isUserVerified=verified)
-
-    def replace(self, **options: bool) -> None:
-        """Unplug it and plug in another, empty one."""
-        self._send("removeVirtualAuthenticator")
-        self._id = self._add(options)
-
-    def override(self, **bits: bool) -> None:
-        """Make its answers wrong: isBadUV, isBadUP, isBogusSignature."""
-        self._send("setResponseOverrideBits", **bits)
-
-    @property
-    def credentials(self) -> list[dict[str, Any]]:
-        """The keys it holds."""
-        return self._send("getCredentials")["credentials"]
-
-    @property
-    def signatures(self) -> int:
-        """How often its keys have signed."""
-        return sum(credential["signCount"] for credential in self.credentials) - self._count
-
-    def _add(self, options: dict[str, bool]) -> str:
-        made = self._session.send(
-            "WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR | options}
-        )
-        return made["authenticatorId"]
-
-    def _send(self, command: str, **parameters: object) -> dict[str, Any]:
-        return self._session.send(f"WebAuthn.{command}", {"authenticatorId": self._id} | parameters)
-
-
 class Visitor:
     """Somebody at a browser of their own, with one page open."""
 
     def __init__(
-        self, browser: Browser, url: str, *, scripts: bool = True, **authenticator: bool
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        scripts: bool = True,
+        user_agent: str | None = None,
+        **authenticator: bool | str,
     ) -> None:
         self.url = url
         self.complaints: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         self._allowed: list[re.Pattern[str]] = []
-        self.context = self._context(browser, scripts)
+        self.context = self._context(browser, scripts, user_agent)
         self.page = self.context.new_page()
         self.passkey = VirtualPasskey(self.page, **authenticator)
 
-    def _context(self, browser: Browser, scripts: bool) -> BrowserContext:
-        context = browser.new_context(java_script_enabled=scripts)
+    def _context(self, browser: Browser, scripts: bool, agent: str | None) -> BrowserContext:
+        context = browser.new_context(java_script_enabled=scripts, user_agent=agent)
         context.set_default_timeout(WAIT_MS)
         context.on("console", self._heard)
         context.on("weberror", lambda error: self.complaints.append(f"uncaught: {error.error}"))
@@ -281,6 +205,42 @@ class Visitor:
         return self.page.get_by_role("button", name="Approve with passkey")
 
     @property
+    def read_on(self) -> Locator:
+        """The same button, while the card is longer than what has been read of it."""
+        return self.page.get_by_role("button", name="Read on")
+
+    def read_to_end(self) -> None:
+        """Tap until nothing is unread, and until a tap counts again."""
+        expect(self.page.locator("#approve")).to_be_enabled()
+        for _ in range(200):
+            if not self.read_on.is_visible():
+                break
+            self.read_on.click()
+            self.page.wait_for_timeout(50)
+        expect(self.approve).to_be_visible()
+        self.page.wait_for_timeout(LOOK_MS)
+
+    @property
+    def codes(self) -> Locator:
+        """The match codes to choose from, at high risk."""
+        return self.page.locator("#match").get_by_role("radio")
+
+    @property
+    def offered(self) -> list[str]:
+        """What they say."""
+        expect(self.codes).to_have_count(3)
+        return [code.get_attribute("value") or "" for code in self.codes.all()]
+
+    def pick(self, code: str) -> None:
+        """Tap a match code."""
+        self.page.locator("#match .code", has_text=code).click()
+
+    @property
+    def unlock(self) -> Locator:
+        """The button of a private confirmation that is locked."""
+        return self.page.get_by_role("button", name="Unlock with passkey")
+
+    @property
     def reject(self) -> Locator:
         """The button that rejects with one tap."""
         return self.page.get_by_role("button", name="Reject", exact=True)
@@ -304,9 +264,7 @@ BADGE = {
     "verified": "Display verified",
     "signing": "Waiting for your passkey",
     "mismatch": "Mismatch",
+    "sending": "Sent. Waiting until it is recorded",
     "away": "Server away. Nothing is approved.",
+    "offline": "You are offline. Nothing is approved.",
 }
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

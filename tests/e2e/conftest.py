@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -38,7 +39,7 @@ def visit(chromium: Browser, live: Live) -> Iterator[Visit]:
     """Open a browser: `visit()`, `visit(person)` who has a passkey, `visit(scripts=False)`."""
     visitors: list[Visitor] = []
 
-    def open_browser(person: Person | None = None, **options: bool) -> Visitor:
+    def open_browser(person: Person | None = None, **options: Any) -> Visitor:
         visitor = Visitor(chromium, live.url, **options)
         visitors.append(visitor)
         if person is not None:

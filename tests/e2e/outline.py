@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 from tests.e2e.browser import launch
-from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.gallery import EVERY_STATE
 from tests.e2e.states import SETTINGS, Stage
 from tests.live import Live
 
@@ -27,7 +27,7 @@ CHANGING = {
     r"\b\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November"
     r"|December) \d{4}, \d\d:\d\d(?::\d\d)? UTC": "MOMENT",
     r"\b(?:\d+ (?:s|min|h|d) ?)+(?=left)": "TIME ",
-    r"\b(robin|sam|kim|owner|olga|acme)\d+\b": r"\1",
+    r"\b(robin|sam|kim|owner|olga|mira|noah|acme)\d+\b": r"\1",
 }
 
 
@@ -49,13 +49,13 @@ def main(names: list[str]) -> None:
     ):
         browser = launch(playwright)
         stage = Stage(live, browser)
-        for name in names or STATES:
-            visitor = STATES[name](stage)
+        for name in names or EVERY_STATE:
+            visitor = EVERY_STATE[name](stage)
             (OUTLINES / f"{name}.yml").write_text(outline(visitor.page), "utf-8")
             visitor.context.close()
         browser.close()
     for path in OUTLINES.glob("*.yml"):
-        if path.stem not in STATES:
+        if path.stem not in EVERY_STATE:
             path.unlink()
 
 

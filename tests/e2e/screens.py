@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 from tests.e2e.browser import launch
-from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.gallery import EVERY_STATE
 from tests.e2e.states import SETTINGS, Stage
 from tests.live import Live
 
@@ -26,9 +26,9 @@ def main(folder: Path, names: list[str]) -> int:
     ):
         browser = launch(playwright)
         stage = Stage(live, browser)
-        for name in names or STATES:
+        for name in names or EVERY_STATE:
             try:
-                visitor = STATES[name](stage)
+                visitor = EVERY_STATE[name](stage)
             except Exception as error:  # the others are wanted all the same
                 missing.append(name)
                 print(f"{name} did not come about: {error}")
@@ -55,7 +55,7 @@ def shoot(page: Page, path: Path, width: int, height: int) -> None:
 def sheet(folder: Path) -> str:
     """Return a page that shows all pictures of a folder, a state a row."""
     rows: list[str] = []
-    for state in STATES:
+    for state in EVERY_STATE:
         names = [f"{state}-{width}-{scheme}.png" for width in WIDTHS for scheme in SCHEMES]
         pictures = [f'<img src="{name}" alt="">' for name in names if (folder / name).exists()]
         if pictures:

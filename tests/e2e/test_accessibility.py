@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.browser import Visitor
 from tests.e2e.conftest import Visit
+from tests.e2e.gallery import EVERY_STATE
 from tests.e2e.outline import OUTLINES, outline
-from tests.e2e.people_states import EVERY_STATE as STATES
 from tests.e2e.states import SETTINGS, Stage
 from tests.live import Live
 from tests.people import Person, Program
@@ -111,9 +111,9 @@ def check_tabs(page: Page, names: list[str]) -> None:
     assert reached[first:] + reached[:first] == list(range(len(names))), names
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", EVERY_STATE)
 def test_a_state_is_there_for_everybody(stage: Stage, state: str) -> None:
-    visitor = STATES[state](stage)
+    visitor = EVERY_STATE[state](stage)
     page = visitor.page
     pinned = OUTLINES / f"{state}.yml"
     cure = f"python -m tests.e2e.outline {state}"
@@ -132,7 +132,7 @@ def test_a_state_is_there_for_everybody(stage: Stage, state: str) -> None:
 
 
 def test_every_pinned_outline_is_of_a_state() -> None:
-    assert {path.stem for path in OUTLINES.iterdir()} == STATES.keys()
+    assert {path.stem for path in OUTLINES.iterdir()} == EVERY_STATE.keys()
 
 
 # Keyboard only, on a small screen with text twice as large: every flow to its end.
@@ -230,7 +230,7 @@ def test_in_forced_colours_each_outcome_keeps_a_word_and_a_shape_of_its_own(stag
     blank = stage.visit()
     states = ("approved", "rejected", "expired", "confirm", "confirm-mismatch", "confirm-checking")
     for state in states:
-        visitor = STATES[state](stage)
+        visitor = EVERY_STATE[state](stage)
         visitor.page.emulate_media(forced_colors="active", reduced_motion="reduce")
         told = visitor.page.locator(".state:visible, .badge:visible").last
         words.add(told.inner_text())
@@ -245,7 +245,7 @@ def test_in_forced_colours_each_outcome_keeps_a_word_and_a_shape_of_its_own(stag
 
 
 def test_what_turns_stands_still_for_those_who_want_that(stage: Stage) -> None:
-    visitor = STATES["confirm-checking"](stage)
+    visitor = EVERY_STATE["confirm-checking"](stage)
     moving = "document.getAnimations().length"
     visitor.page.emulate_media(reduced_motion="no-preference")
     assert visitor.page.evaluate(moving) > 0
@@ -256,7 +256,7 @@ def test_what_turns_stands_still_for_those_who_want_that(stage: Stage) -> None:
 
 @pytest.mark.parametrize("state", ["approved", "rejected-signed", "expired"])
 def test_a_decided_confirmation_prints_whole(stage: Stage, state: str) -> None:
-    visitor = STATES[state](stage)
+    visitor = EVERY_STATE[state](stage)
     page = visitor.page
     page.set_viewport_size({"width": A4_PIXELS, "height": 1000})
     on_screen = page.locator("main").inner_text()

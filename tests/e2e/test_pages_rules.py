@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, expect
 from tests.e2e.browser import Visitor
 from tests.e2e.conftest import Visit
-from tests.e2e.people_states import EVERY_STATE
+from tests.e2e.gallery import EVERY_STATE
 from tests.e2e.states import SETTINGS, Stage, create
 from tests.live import Live
 from tests.people import Person, Program

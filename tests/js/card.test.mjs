@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { build, exact, moment, prepare, render, shown } from "../../src/cosignet/server/web/static/card.js";
 import { isHidden, scriptOf } from "../../src/cosignet/server/web/static/characters.js";
 
@@ -103,14 +102,6 @@ function checkTexts([, , ...children]) {
     else assert.ok(child !== "" && typeof children[i + 1] !== "string", child);
   });
 }
-
-test("the scripts of the confirm page stay below 12 KiB, compressed one by one", () => {
-  const scripts = readFileSync(new URL("confirm.js", STATIC), "utf8");
-  const names = ["confirm.js", "card.js", "passkey.js", "screen.js", "verify.js"];
-  assert.ok(names.slice(1).every((name) => scripts.includes(name)));
-  const sizes = names.map((name) => gzipSync(readFileSync(new URL(name, STATIC))).length);
-  assert.ok(sizes.reduce((sum, size) => sum + size) <= 12 * 1024, String(sizes));
-});
 
 test("no script writes HTML, runs text or asks another site", () => {
   const sinks = /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser|https?:/;

@@ -60,17 +60,14 @@ NEVER = {
     "a first key that is not there, or not the organisation's": """
         SELECT o.id FROM organisations o WHERE o.first_key_id IS NOT NULL AND NOT EXISTS
             (SELECT 1 FROM api_keys WHERE id = o.first_key_id AND organisation_id = o.id)""",
-    "a confirmation without its two contexts": """
-        SELECT c.id FROM confirmations c
-        WHERE 1 != (SELECT count(*) FROM contexts WHERE confirmation_id = c.id)""",
     "a confirmation above normal risk without a match code, or one below with it": """
-        SELECT c.id FROM confirmations c WHERE (c.risk != 'normal') !=
-            (SELECT count(*) FROM match_codes WHERE confirmation_id = c.id)""",
+        SELECT id FROM confirmations WHERE (risk != 'normal') != (match_code IS NOT NULL)
+            OR (match_code IS NULL) != (match_choices IS NULL)""",
     "a match code that is not among its choices": """
-        SELECT confirmation_id FROM match_codes
-        WHERE instr(' ' || choices || ' ', ' ' || code || ' ') = 0""",
+        SELECT id FROM confirmations
+        WHERE instr(' ' || match_choices || ' ', ' ' || match_code || ' ') = 0""",
     "a count of wrong picks without the last one's time": """
-        SELECT confirmation_id FROM match_codes
+        SELECT id FROM confirmations
         WHERE (wrong_picks = 0) != (wrong_pick_at IS NULL)""",
     "a view of what is not private, or of nobody who may see it": """
         SELECT v.confirmation_id FROM private_views v

@@ -472,8 +472,8 @@ def with_database(
         runner.run(run())
 
 
-async def put(database: SqliteDatabase, name: str) -> None:
-    async with database.transaction() as tx:
+async def put(database: SqliteDatabase, name: str, *, single: bool = False) -> None:
+    async with database.transaction(single=single) as tx:
         await tx.execute("INSERT INTO things (name) VALUES ($1)", name)
 
 
@@ -950,3 +950,44 @@ def test_a_confirmation_that_was_answered_is_read_by_others_at_once(
         with opened(live.data_dir / "cosignet.db") as rows:
             found = rows.execute("SELECT status FROM confirmations WHERE id = ?", [asked])
             assert found.fetchone()[0] == "pending"
+
+
+def test_a_single_statement_that_is_wrong_fails_alone(tmp_path: Path) -> None:
+    async def scenario(database: SqliteDatabase) -> None:
+        outcomes = await asyncio.gather(
+            put(database, "a", single=True),
+            put(database, "", single=True),
+            put(database, "b"),
+            return_exceptions=True,
+        )
+        assert outcomes[0] is outcomes[2] is None
+        assert isinstance(outcomes[1], sqlite3.IntegrityError)
+        assert await names(database) == {"a", "b"}
+
+    with_database(tmp_path, scenario)
+
+
+def test_what_a_single_statement_did_is_never_kept_when_its_block_is_refused(
+    tmp_path: Path,
+) -> None:
+    async def refused(database: SqliteDatabase) -> None:
+        async with database.transaction(single=True) as tx:
+            await tx.execute("INSERT INTO things VALUES ($1)", "refused")
+            raise Refusal
+
+    async def twice(database: SqliteDatabase) -> None:
+        async with database.transaction(single=True) as tx:
+            await tx.execute("INSERT INTO things VALUES ($1)", "once")
+            await tx.execute("INSERT INTO things VALUES ($1)", "twice")
+
+    async def scenario(database: SqliteDatabase) -> None:
+        for wrong in (refused, twice):
+            outcomes = await asyncio.gather(
+                put(database, "neighbour"), wrong(database), return_exceptions=True
+            )
+            assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+            assert await names(database) == set()
+        await put(database, "after")
+        assert await names(database) == {"after"}
+
+    with_database(tmp_path, scenario)

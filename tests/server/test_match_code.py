@@ -55,7 +55,7 @@ def refused(answer: httpx2.Response, status: int, code: str) -> JSON:
 
 def counted(live: Live, asked: JSON) -> object:
     with opened(live.data_dir / "cosignet.db") as rows:
-        sql = "SELECT wrong_picks FROM match_codes WHERE confirmation_id = ?"
+        sql = "SELECT wrong_picks FROM confirmations WHERE id = ?"
         return value(rows, sql, asked["id"])
 
 

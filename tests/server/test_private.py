@@ -534,12 +534,7 @@ def test_a_view_ends_with_what_it_rests_on(
     assert alex.unlock(asked["id"]).is_success
     assert alex.data(asked["id"])["action"] == ACTION
     with opened(live.data_dir / "cosignet.db") as rows:
-        # Contexts belong to the approver who was asked: they go along, so that it can be read.
         rows.execute(change, [alex.passkey.credential_id])
-        rows.execute(
-            "UPDATE contexts SET approver_id = (SELECT approver_id FROM confirmations"
-            " WHERE id = confirmation_id)"
-        )
         rows.commit()
     refused(DOORS["data"](alex, f"/confirm/{asked['id']}"), 403, "locked")
 

@@ -350,14 +350,13 @@ def test_a_list_shows_nothing_pending_that_is_late_however_many_there_are(
 def copy_many(rows: sqlite3.Connection, confirmation: str, count: int) -> None:
     """Make copies of a pending confirmation."""
     numbers = f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
-    for table, key in (("confirmations", "id"), ("contexts", "confirmation_id")):
-        columns = [row["name"] for row in rows.execute(f"PRAGMA table_info({table})")]
-        others = ", ".join(column for column in columns if column != key)
-        rows.execute(
-            f"INSERT INTO {table} ({key}, {others}) {numbers}"
-            f" SELECT {key} || '-' || i, {others} FROM {table}, n WHERE {key} = ?",
-            [confirmation],
-        )
+    columns = [row["name"] for row in rows.execute("PRAGMA table_info(confirmations)")]
+    others = ", ".join(column for column in columns if column != "id")
+    rows.execute(
+        f"INSERT INTO confirmations (id, {others}) {numbers}"
+        f" SELECT id || '-' || i, {others} FROM confirmations, n WHERE id = ?",
+        [confirmation],
+    )
     rows.commit()
 
 

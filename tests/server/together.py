@@ -77,9 +77,9 @@ class Disk:
         eventually(lambda: self.wanted >= count)
         self._live.run(_turns)
 
-    def _counted(self) -> AbstractAsyncContextManager[SqliteTransaction]:
+    def _counted(self, *, single: bool = False) -> AbstractAsyncContextManager[SqliteTransaction]:
         self.wanted += 1
-        return self._transaction()
+        return self._transaction(single=single)
 
     def _sync(self, connection: sqlite3.Connection) -> None:
         self.reached += 1

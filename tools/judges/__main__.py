@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from tests.e2e.browser import launch
-from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.gallery import EVERY_STATE
 from tests.e2e.states import SETTINGS
 from tests.live import Live, free_port
 from tools.judges import observatory, speed
@@ -32,12 +32,12 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=JUDGES, help="only this judge")
     parser.add_argument("states", nargs="*", metavar="STATE", help="only these states")
     options = parser.parse_args()
-    if unknown := set(options.states) - STATES.keys():
+    if unknown := set(options.states) - EVERY_STATE.keys():
         parser.error(f"no such state: {', '.join(sorted(unknown))}")
     only = frozenset(options.only or JUDGES)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        figures = _judge(Path(folder), only, options.states or list(STATES))
+        figures = _judge(Path(folder), only, options.states or list(EVERY_STATE))
     _report(figures)
     print(f"{time.perf_counter() - began:.0f} s")
     return 0 if all(figure.met for figure in figures) else 1

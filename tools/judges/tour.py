@@ -1,4 +1,4 @@
-"""Every state of tests/e2e/states.py, arranged once, with the judges looking at it as it stands."""
+"""Every state of tests/e2e/gallery.py, arranged once; the judges look at it as it stands."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, Response
 from tests.e2e.browser import Visitor
-from tests.e2e.people_states import EVERY_STATE as STATES
+from tests.e2e.gallery import EVERY_STATE
 from tests.e2e.screens import SCHEMES, WIDTHS
 from tests.e2e.states import Stage
 from tests.live import Live
@@ -80,7 +80,7 @@ class Tour:
             began = time.perf_counter()
             before = self._count()
             try:
-                visitor = STATES[name](self.stage)
+                visitor = EVERY_STATE[name](self.stage)
             except Exception as error:
                 self._find("unarranged", name, [str(error).splitlines()[0]])
                 continue

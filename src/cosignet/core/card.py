@@ -18,12 +18,14 @@ import re
 from typing import cast
 
 from cosignet.core.cardtext import ODD, Node, element, shown
-from cosignet.core.cardvalue import Number, in_words, value_nodes
+from cosignet.core.cardvalue import Number, in_words, look_alike, value_nodes
 from cosignet.core.challenge import Context, parse_context
 from cosignet.core.errors import PayloadRefused
 from cosignet.core.payload import payload_from_text
 
 _RISKS = {"normal": "Normal", "high": "High", "critical": "Critical"}
+_TEXTS = re.compile('"([^"]*)"(:?)')
+_ESCAPES = re.compile(r"[\\\x7f]")
 # Chips that are no trick: how lines end, how French writes numbers, how symbols become emoji.
 _HARMLESS = {"tab", "new line", "space", "U+000D", "U+00A0", "U+202F", "U+FE0F"}
 # Nor do these join anything in Latin, Greek or Cyrillic, whose letters end here.
@@ -61,6 +63,19 @@ def render(payload_text: str, context_text: str) -> Node:
 def exact(payload_text: str) -> Node:
     """Return the canonical text itself, under the text rule: the bytes whose hash is signed."""
     return element("p", "text", *shown(payload_text, runs_forward=True))
+
+
+def is_plain(payload_text: str, context_text: str) -> bool:
+    """Return whether a glance tells that nothing is odd, as with most actions; cheap.
+
+    All of it is printable ASCII, so that neither chips nor flags are in it, but for names of the
+    payload that look alike; and no two of those do. Both texts are canonical.
+    """
+    both = payload_text + context_text
+    if not both.isascii() or _ESCAPES.search(both):
+        return False
+    # Without escapes each quotation mark begins or ends a text.
+    return not look_alike({name for name, colon in _TEXTS.findall(payload_text) if colon})
 
 
 def is_odd(payload_text: str, context_text: str) -> bool:

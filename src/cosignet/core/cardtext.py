@@ -49,12 +49,18 @@ _BACKWARDS = re.compile(
 )
 
 
+# Nothing in it can be odd: visible ASCII, and single spaces within.
+_PLAIN = re.compile("(?:[!-~]+(?: [!-~]+)*)?")
+
+
 def shown(text: str, *, runs_forward: bool = False) -> list[Node]:
     """Return a text as visible pieces: literals, chips, isolated stretches, and what is flagged.
 
     No two literals stand side by side. `runs_forward` says that the text runs left to right,
     although no letter in it does.
     """
+    if _PLAIN.fullmatch(text):
+        return [text] if text else []
     runs = [(code, len(list(same))) for code, same in groupby(map(ord, text))]
     foreign, backwards = _odd_letters(text, runs, runs_forward)
     nodes: list[Node] = []

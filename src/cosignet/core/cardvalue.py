@@ -40,6 +40,7 @@ _UNBROKEN_MAX = 24  # characters of a number in a text that are not broken into 
 
 # Letters whose lower-case form is the same in every Unicode version: Latin, Greek, Cyrillic.
 _FOLDED_BELOW = 0x530
+_ALIKE = str.maketrans("I1|0", "lllO")
 
 
 class Number(str):
@@ -122,13 +123,21 @@ def _twins(names: Iterable[str]) -> list[tuple[str, bool]]:
     return [(name, any(counted[form] > 1 for form in both)) for name, both in forms.items()]
 
 
+def look_alike(names: Iterable[str]) -> bool:
+    """Return whether any of these names could be taken for another one of them."""
+    return any(has_twin for _, has_twin in _twins(names))
+
+
 def _fold(key: str) -> str:
+    if key.isascii():
+        return key.lower()
     return "".join(c.lower() if ord(c) < _FOLDED_BELOW else c for c in key)
 
 
 def _outline(key: str) -> str:
-    seen = "".join(c for c in key if not is_hidden(ord(c)))
-    return re.sub("[I1|]", "l", seen).replace("0", "O").replace("rn", "m")
+    is_seen = key.isascii() and key.isprintable()
+    seen = key if is_seen else "".join(c for c in key if not is_hidden(ord(c)))
+    return seen.translate(_ALIKE).replace("rn", "m")
 
 
 def _list(items: list[object]) -> Node:

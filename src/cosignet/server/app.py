@@ -7,11 +7,12 @@ import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
@@ -19,6 +20,7 @@ from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
+from cosignet.server.web.transport import Together
 from cosignet.server.worker import sweep
 
 KEEP_ALIVE_SECONDS = 75
@@ -42,7 +44,18 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     try:
         yield found.runtime
     finally:
+        found.runtime.aside.close()
         await found.runtime.database.close()
+
+
+class Protocol(HttpToolsProtocol):
+    """Uvicorn's side of a connection, with each answer in one write."""
+
+    def connection_made(  # pyright: ignore[reportIncompatibleMethodOverride] (as uvicorn's own)
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Serve a connection that has just been opened."""
+        super().connection_made(Together(transport))
 
 
 class Server(uvicorn.Server):
@@ -125,17 +138,23 @@ async def _require_port(host: str, port: int) -> None:
 
 def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
     """Return how uvicorn serves one node."""
-    return uvicorn_for(build(runtime), host, port)
+    return uvicorn_for(build(runtime), host, port, http=Protocol)
 
 
-def uvicorn_for(application: ASGIApp, host: str, port: int) -> uvicorn.Config:
+def uvicorn_for(
+    application: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    http: Literal["httptools"] | type[asyncio.Protocol] = "httptools",
+) -> uvicorn.Config:
     """Return how uvicorn serves any application; what ours is measured against is served alike."""
     return uvicorn.Config(
         application,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=http,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -1,10 +1,11 @@
 """Asking: a program names an action, its exact payload, and who decides."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from cosignet.core.access import DECIDING_ROLES, ApiKey, Approver
-from cosignet.core.card import is_odd
-from cosignet.core.challenge import Context, Purpose
+from cosignet.core.card import is_odd, is_plain
+from cosignet.core.challenge import Context
 from cosignet.core.confirmation import Confirmation, Risk, Status
 from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.errors import ApproverUnknown, NotTheCreator
@@ -43,8 +44,12 @@ async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
     )
     if approver is None or approver.revoked_at is not None or approver.role not in DECIDING_ROLES:
         raise ApproverUnknown(field="username")
-    confirmation = _new(rt, key, approver, request)
-    async with rt.database.transaction() as tx:
+    now = rt.clock()
+    context = _context(rt, key, approver, request, now)
+    if request.risk == "normal" and await _misleads(rt, request.payload, context.text):
+        context = context._replace(risk="high")
+    confirmation = _new(rt, key, request, context, now)
+    async with rt.database.transaction(single=True) as tx:
         await confirmations.insert(tx, confirmation)
     return confirmation
 
@@ -68,53 +73,52 @@ async def cancel(rt: Runtime, key: ApiKey, confirmation: Confirmation) -> Confir
     return found
 
 
-def _new(rt: Runtime, key: ApiKey, approver: Approver, request: Request) -> Confirmation:
-    now = rt.clock()
-    expires_at = now + request.ttl_seconds * 1000
-    confirmation_id = rt.new_id()
+async def _misleads(rt: Runtime, payload: str, context: str) -> bool:
+    return not is_plain(payload, context) and await rt.aside.run(is_odd, payload, context)
 
-    def context(purpose: Purpose, risk: Risk) -> str:
-        return Context(
-            purpose=purpose,
-            confirmation=confirmation_id,
-            org=key.organisation_slug,
-            action=request.action,
-            approver=approver.username,
-            approver_id=approver.id,
-            requester=key.name,
-            requester_key_id=key.id,
-            rp_id=rt.relying_party.id,
-            origin=rt.relying_party.origin,
-            created_at=rfc3339(now),
-            expires_at=rfc3339(expires_at),
-            quorum=1,
-            policy=None,
-            risk=risk,
-            reveal=False,
-            salt=base64url(rt.random(SALT_BYTES)),
-        ).text
 
-    risk = request.risk
-    if risk == "normal" and is_odd(request.payload, context("approve", risk)):
-        risk = "high"
+def _context(rt: Runtime, key: ApiKey, approver: Approver, request: Request, now: int) -> Context:
+    return Context(
+        purpose="approve",
+        confirmation=rt.new_id(),
+        org=key.organisation_slug,
+        action=request.action,
+        approver=approver.username,
+        approver_id=approver.id,
+        requester=key.name,
+        requester_key_id=key.id,
+        rp_id=rt.relying_party.id,
+        origin=rt.relying_party.origin,
+        created_at=rfc3339(now),
+        expires_at=rfc3339(now + request.ttl_seconds * 1000),
+        quorum=1,
+        policy=None,
+        risk=request.risk,
+        reveal=False,
+        salt=base64url(rt.random(SALT_BYTES)),
+    )
 
+
+def _new(rt: Runtime, key: ApiKey, request: Request, context: Context, now: int) -> Confirmation:
+    reject_context = context._replace(purpose="reject", salt=base64url(rt.random(SALT_BYTES)))
+    risk = cast(Risk, context.risk)
     return Confirmation(
-        id=confirmation_id,
+        id=context.confirmation,
         organisation_id=key.organisation_id,
         api_key_id=key.id,
         requester=key.name,
-        approver_id=approver.id,
-        approver=approver.username,
+        approver_id=context.approver_id,
+        approver=context.approver,
         action=request.action,
         payload=request.payload,
         payload_hash=payload_hash(request.payload),
-        context=context("approve", risk),
-        reject_context=context("reject", risk),
+        context=context.text,
+        reject_context=reject_context.text,
         risk=risk,
         private=request.private,
         status=Status.PENDING,
         created_at=now,
-        expires_at=expires_at,
+        expires_at=now + request.ttl_seconds * 1000,
         decided_at=None,
         cancelled_at=None,
         evidence_id=None,

@@ -139,8 +139,7 @@ async def reject(
 ) -> Decision:
     """Reject; signed by a passkey if there is one, else as a tap on the page.
 
-    The door has checked that an unsigned one comes from the page. No match code is asked for,
-    because saying no must stay easy.
+    The door has checked that an unsigned one comes from the page. Saying no needs no match code.
 
     Raises:
         NotFound, Locked, AlreadyDecided, ApproverRevoked, ApproverNotActivated,
@@ -225,7 +224,8 @@ async def _verify(
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:
         raise CredentialUnknown
-    verified = verify_assertion(
+    verified = await rt.aside.run(
+        verify_assertion,
         parsed,
         expected_challenge=_challenge(confirmation, purpose),
         relying_party=rt.relying_party,

@@ -1,4 +1,4 @@
-"""Confirmations and their contexts.
+"""Confirmations, with the two contexts that their approver can sign.
 
 Every change of status is one conditional UPDATE whose row count is the answer; the database's
 clock decides. None of them is reachable but through TRANSITIONS in `core/confirmation.py`.
@@ -16,7 +16,6 @@ from cosignet.core.confirmation import (
     Status,
 )
 from cosignet.core.match_code import MatchCode
-from cosignet.server.store import match_codes
 from cosignet.server.store.db import Reader, Row, Transaction
 
 TOPIC = "confirmation"
@@ -25,15 +24,14 @@ TOPIC = "confirmation"
 # The columns stand in the order of a Confirmation's fields, and then of those of its parts.
 _SELECT = """
 SELECT c.id, c.organisation_id, c.api_key_id, c.requester, c.approver_id, a.username, c.action,
-       c.payload, c.payload_hash, x.context, x.reject_context, c.risk, c.private, c.status,
-       c.created_at, c.expires_at, c.decided_at, c.cancelled_at, c.evidence_id, c.consumed_at,
-       c.consumed_by, m.code, m.choices, c.rejection_signed, c.rejection_reason,
-       c.outcome, c.outcome_note, c.outcome_at, k.credential_id, k.algorithm, k.public_key_spki,
-       s.context_hash, s.raw_assertion, s.assertion_hash, s.signed_at
+       c.payload, c.payload_hash, c.context, c.reject_context, c.risk, c.private,
+       c.status, c.created_at, c.expires_at, c.decided_at, c.cancelled_at, c.evidence_id,
+       c.consumed_at, c.consumed_by, c.match_code, c.match_choices, c.rejection_signed,
+       c.rejection_reason, c.outcome, c.outcome_note, c.outcome_at,
+       k.credential_id, k.algorithm, k.public_key_spki, s.context_hash, s.raw_assertion,
+       s.assertion_hash, s.signed_at
 FROM confirmations c
 JOIN approvers a ON a.id = c.approver_id
-JOIN contexts x ON x.confirmation_id = c.id AND x.approver_id = c.approver_id
-LEFT JOIN match_codes m ON m.confirmation_id = c.id
 LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
     AND c.status = 'approved'
 LEFT JOIN credentials k ON k.id = s.credential_id
@@ -46,12 +44,13 @@ _MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
 
 
 async def insert(tx: Transaction, confirmation: Confirmation) -> None:
-    """Store a new pending confirmation with both of its contexts, and its match code if any."""
+    """Store a new pending confirmation."""
     c = confirmation
     await tx.execute(
         "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
-        " action, payload, payload_hash, risk, private, status, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11, $12)",
+        " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
+        " match_choices, status, created_at, expires_at) VALUES"
+        " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'pending', $15, $16)",
         c.id,
         c.organisation_id,
         c.api_key_id,
@@ -60,24 +59,15 @@ async def insert(tx: Transaction, confirmation: Confirmation) -> None:
         c.action,
         c.payload,
         c.payload_hash,
+        c.context,
+        c.reject_context,
         c.risk,
         c.private,
+        None if c.match is None else c.match.code,
+        None if c.match is None else " ".join(c.match.choices),
         c.created_at,
         c.expires_at,
     )
-    await tx.execute(
-        "INSERT INTO contexts (confirmation_id, organisation_id, approver_id, context,"
-        " reject_context) VALUES ($1, $2, $3, $4, $5)",
-        c.id,
-        c.organisation_id,
-        c.approver_id,
-        c.context,
-        c.reject_context,
-    )
-    if c.match is not None:
-        await match_codes.insert(
-            tx, c.match, confirmation_id=c.id, organisation_id=c.organisation_id
-        )
 
 
 async def get(reader: Reader, confirmation_id: str) -> Confirmation | None:
@@ -124,8 +114,7 @@ async def approve(
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()"
         " AND EXISTS (SELECT 1 FROM approvers a WHERE a.id = confirmations.approver_id"
         "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL)"
-        " AND (risk = 'normal' OR EXISTS (SELECT 1 FROM match_codes m"
-        "  WHERE m.confirmation_id = confirmations.id AND m.code = $3))"
+        " AND (risk = 'normal' OR match_code = $3)"
         " RETURNING decided_at",
         evidence_id,
         match_code or "",

@@ -61,8 +61,11 @@ class Database(Protocol):
         """Reads what is committed, on a connection of its own."""
         ...
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self, *, single: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction; leaving the block returns when it is durable.
+
+        A `single` one costs less: it runs one statement, which undoes itself if it is wrong, and
+        raises nothing after it.
 
         Raises:
             Unavailable: it could not begin, or could not be made durable; nothing of it will ever

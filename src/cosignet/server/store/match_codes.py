@@ -1,21 +1,7 @@
-"""Match codes of high-risk confirmations, and how often somebody picked a wrong one."""
+"""Picks of match codes at high risk: whether they are right, and how often they were wrong."""
 
-from cosignet.core.match_code import MATCH_CODE_WAIT_MS, MatchCode
+from cosignet.core.match_code import MATCH_CODE_WAIT_MS
 from cosignet.server.store.db import Reader, Transaction
-
-
-async def insert(
-    tx: Transaction, match: MatchCode, *, confirmation_id: str, organisation_id: str
-) -> None:
-    """Store the code and the choices of a new confirmation."""
-    await tx.execute(
-        "INSERT INTO match_codes (confirmation_id, organisation_id, code, choices)"
-        " VALUES ($1, $2, $3, $4)",
-        confirmation_id,
-        organisation_id,
-        match.code,
-        " ".join(match.choices),
-    )
 
 
 async def pick(tx: Transaction, confirmation_id: str, code: str) -> bool | None:
@@ -26,16 +12,14 @@ async def pick(tx: Transaction, confirmation_id: str, code: str) -> bool | None:
     moment ago, or the confirmation can no longer be decided.
     """
     row = await tx.fetch_one(
-        "UPDATE match_codes SET"
-        " wrong_picks = wrong_picks + CASE WHEN code = $2 THEN 0 ELSE 1 END,"
-        " wrong_pick_at = CASE WHEN code = $2 THEN wrong_pick_at ELSE clock_ms() END"
-        " WHERE confirmation_id = $1"
+        "UPDATE confirmations SET"
+        " wrong_picks = wrong_picks + CASE WHEN match_code = $2 THEN 0 ELSE 1 END,"
+        " wrong_pick_at = CASE WHEN match_code = $2 THEN wrong_pick_at ELSE clock_ms() END"
+        " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()"
         # A clock that was set back must not make anybody wait longer.
         " AND (wrong_pick_at IS NULL OR wrong_pick_at > clock_ms()"
         "  OR wrong_pick_at <= clock_ms() - $3)"
-        " AND EXISTS (SELECT 1 FROM confirmations c WHERE c.id = $1"
-        "  AND c.status = 'pending' AND c.expires_at > clock_ms())"
-        " RETURNING code = $2 AS is_right",
+        " RETURNING match_code = $2 AS is_right",
         confirmation_id,
         code,
         MATCH_CODE_WAIT_MS,
@@ -46,8 +30,8 @@ async def pick(tx: Transaction, confirmation_id: str, code: str) -> bool | None:
 async def wait_ms(reader: Reader, confirmation_id: str) -> int:
     """Return for how many milliseconds more no pick is looked at; 0 if the next one is."""
     row = await reader.fetch_one(
-        "SELECT wrong_pick_at + $2 - clock_ms() AS left_ms FROM match_codes"
-        " WHERE confirmation_id = $1 AND wrong_pick_at <= clock_ms()",
+        "SELECT wrong_pick_at + $2 - clock_ms() AS left_ms FROM confirmations"
+        " WHERE id = $1 AND wrong_pick_at <= clock_ms()",
         confirmation_id,
         MATCH_CODE_WAIT_MS,
     )

@@ -34,11 +34,12 @@ log = logging.getLogger("cosignet")
 class _Block:
     """The block of a transaction; the event loop would keep track of a generator each time."""
 
-    def __init__(self, database: "SqliteDatabase") -> None:
+    def __init__(self, database: "SqliteDatabase", *, single: bool) -> None:
         self._database = database
+        self._single = single
 
     async def __aenter__(self) -> SqliteTransaction:
-        self._transaction = await self._database.begin()
+        self._transaction = await self._database.begin(single=self._single)
         return self._transaction
 
     async def __aexit__(self, _: object, refusal: BaseException | None, traceback: object) -> None:
@@ -74,17 +75,17 @@ class SqliteDatabase:
         """Call a listener for every notification of a topic, after its commit."""
         self._listeners[topic].append(listener)
 
-    def transaction(self) -> "_Block":
+    def transaction(self, *, single: bool = False) -> "_Block":
         """Begin a transaction, as `Database` says; leaving the block waits for the shared sync."""
-        return _Block(self)
+        return _Block(self, single=single)
 
-    async def begin(self) -> SqliteTransaction:
+    async def begin(self, *, single: bool) -> SqliteTransaction:
         """Wait for the turn, take it, and begin a savepoint in the shared transaction."""
         await self._open.wait()
         await self._turn.acquire()
         try:
-            transaction = SqliteTransaction(await self._join())
-            transaction.run("SAVEPOINT one")
+            transaction = SqliteTransaction(await self._join(), single=single)
+            transaction.enter()
         except BaseException:
             self._turn.release()
             raise
@@ -152,9 +153,11 @@ class SqliteDatabase:
                 if failure is not None:
                     # Nobody is told before what failed is out of the way for good.
                     await self._replace(group.connection)
-                group.settle(failure)
             finally:
                 self._open.set()
+        # The next group goes first: its commit then runs while this one's answers are written.
+        await asyncio.sleep(0)
+        group.settle(failure)
         # Durable here, or refused. A crash now loses wake-ups, which a reader makes up for.
         for topic, key in group.notifications if failure is None else ():
             for listener in self._listeners[topic]:

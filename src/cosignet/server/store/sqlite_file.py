@@ -15,6 +15,9 @@ OPENING_SECONDS = 0.1
 """How long one attempt to open waits for other processes that open, recover or change the file."""
 OVERWRITING_SECONDS = 5
 _STATEMENTS_CACHED = 256
+_CHECKPOINT_PAGES = 4_000
+"""How much of the log is kept before it is copied into the database (16 MiB): a page that changes
+again and again is copied once."""
 _CLOCK = "clock_ms()"
 _STATEMENT_ERRORS = frozenset(
     {
@@ -81,6 +84,7 @@ class Connection:
             raise SetupError("The database's file system has no shared memory; use a local disk.")
         # FULL syncs the write-ahead log at every commit; NORMAL loses acknowledged decisions.
         self.raw.execute("PRAGMA synchronous = FULL")
+        self.raw.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         self.raw.execute("PRAGMA foreign_keys = ON")
         self.raw.execute("PRAGMA trusted_schema = OFF")
         if read_only:

@@ -43,11 +43,13 @@ class Group:
 
 
 class SqliteTransaction:
-    """One savepoint of the shared transaction."""
+    """One savepoint of the shared transaction, or one statement of it."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, *, single: bool) -> None:
         self._connection = group.connection
         self.group = group
+        self._single = single
+        self._ran = False
         self._notifications: list[tuple[str, str]] = []
 
     async def execute(self, sql: str, *values: SqlValue) -> int:
@@ -77,8 +79,11 @@ class SqliteTransaction:
 
         A wrong one fails alone; a failing disk fails the whole group.
         """
+        if self._single and self._ran:
+            raise RuntimeError("this transaction was begun for a single statement")
         try:
             cursor = self._connection.run(sql, values)
+            self._ran = True
             return cursor.rowcount, cursor.fetchall()
         except sqlite3.Error as error:
             if statement_is_wrong(error):
@@ -87,13 +92,19 @@ class SqliteTransaction:
             log.error("the database failed: %s", error)
             raise Unavailable("the database cannot be written") from error
 
+    def enter(self) -> None:
+        """Begin the savepoint."""
+        if not self._single:
+            self.run("SAVEPOINT one")
+
     def leave(self, refusal: BaseException | None) -> Exception | None:
         """Keep what was done in this savepoint, or undo it; return what went wrong with keeping."""
         if refusal is not None:
             self._undo()
             return None
         try:
-            self.run("RELEASE one")
+            if not self._single:
+                self.run("RELEASE one")
         except Exception as failure:
             self._undo()
             return failure
@@ -102,6 +113,10 @@ class SqliteTransaction:
 
     def _undo(self) -> None:
         """Roll back to where this savepoint began; if that fails, nobody's commit may happen."""
+        if self._single:
+            # A wrong statement has undone itself; what one did cannot be undone for it alone.
+            self.group.broken |= self._ran
+            return
         try:
             self._connection.raw.execute("ROLLBACK TO one")
             self._connection.raw.execute("RELEASE one")

@@ -9,7 +9,7 @@ from cosignet.server.web.api import confirmations, invites, keys
 from cosignet.server.web.call import Call
 from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, SESSION, api_key
 from cosignet.server.web.openapi import describe
-from cosignet.server.web.pages import account, confirm, login, register, unlock
+from cosignet.server.web.pages import account, confirm, login, qr, register, unlock
 from cosignet.server.web.route import Row
 
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
@@ -45,6 +45,7 @@ ROUTES: tuple[Row, ...] = (
     Row("POST", "/confirm/{id}/unlock", CEREMONY, unlock.unlock, schemas.Unlocked),
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
     Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject, query=("reason",)),
+    Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show),
     Row("GET", "/register", PAGE, register.show, query=("invite",)),
     Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
     Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),

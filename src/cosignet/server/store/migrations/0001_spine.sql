@@ -109,6 +109,8 @@ CREATE TABLE confirmations (
     action TEXT NOT NULL,
     payload TEXT NOT NULL,            -- canonical text, verbatim for ever
     payload_hash BYTEA NOT NULL,
+    context TEXT NOT NULL,            -- what else an approval signs; verbatim, too
+    reject_context TEXT NOT NULL,     -- what else a signed rejection signs
     risk TEXT NOT NULL CHECK (risk IN ('normal', 'high', 'critical')),
     status TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'rejected', 'expired')),
     created_at BIGINT NOT NULL,
@@ -132,16 +134,6 @@ CREATE UNIQUE INDEX confirmations_evidence ON confirmations (evidence_id)
     WHERE evidence_id IS NOT NULL;
 CREATE INDEX confirmations_by_organisation ON confirmations (organisation_id, created_at, id);
 CREATE INDEX confirmations_pending ON confirmations (expires_at) WHERE status = 'pending';
-
--- What else is signed: two texts per approver, written at creation, never again.
-CREATE TABLE contexts (
-    confirmation_id TEXT NOT NULL REFERENCES confirmations (id),
-    organisation_id TEXT NOT NULL REFERENCES organisations (id),
-    approver_id TEXT NOT NULL REFERENCES approvers (id),
-    context TEXT NOT NULL,            -- of an approval
-    reject_context TEXT NOT NULL,     -- of a signed rejection
-    PRIMARY KEY (confirmation_id, approver_id)
-);
 
 CREATE TABLE signatures (
     confirmation_id TEXT NOT NULL REFERENCES confirmations (id),

@@ -2,15 +2,14 @@
 
 ALTER TABLE confirmations ADD COLUMN private BOOLEAN NOT NULL DEFAULT FALSE;
 
--- One row for each confirmation of high risk. Codes never change; wrong picks only cost time.
-CREATE TABLE match_codes (
-    confirmation_id TEXT PRIMARY KEY REFERENCES confirmations (id),
-    organisation_id TEXT NOT NULL REFERENCES organisations (id),
-    code TEXT NOT NULL,               -- three digits; told to the requester
-    choices TEXT NOT NULL,            -- what the page shows, ascending, separated by spaces
-    wrong_picks BIGINT NOT NULL DEFAULT 0,
-    wrong_pick_at BIGINT              -- the last one: for a while after it no pick is looked at
-);
+-- At high risk only. Codes never change; wrong picks only cost time.
+-- Three digits, told to the requester:
+ALTER TABLE confirmations ADD COLUMN match_code TEXT;
+-- What the page shows, ascending, separated by spaces:
+ALTER TABLE confirmations ADD COLUMN match_choices TEXT;
+ALTER TABLE confirmations ADD COLUMN wrong_picks BIGINT NOT NULL DEFAULT 0;
+-- The last one: for a while after it no pick is looked at.
+ALTER TABLE confirmations ADD COLUMN wrong_pick_at BIGINT;
 
 -- Browsers in which the named approver has unlocked a private confirmation.
 CREATE TABLE private_views (

@@ -58,7 +58,8 @@ async def show(call: Call) -> Response:
     try:
         confirmation = await watch.get(call.runtime, call.path("id"), view=view_of(call))
     except Locked:
-        return page("confirm_locked.html", confirmation_id=call.path("id"))
+        rp_id = call.runtime.relying_party.id
+        return page("confirm_locked.html", confirmation_id=call.path("id"), rp_id=rp_id)
     return _with_token(call, "confirm.html", confirmation)
 
 

@@ -23,7 +23,7 @@ export async function createPasskey(options) {
     const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
     return (await navigator.credentials.create({ publicKey })).toJSON();
   } catch (error) {
-    throw explain(error, CREATING);
+    throw explain(error, {});
   }
 }
 
@@ -47,7 +47,7 @@ export function post(path, body, signal) {
   });
 }
 
-/** GET JSON, never from a cache. Throws Trouble. */
+/** GET JSON; the server forbids to keep it. Throws Trouble. */
 export function get(path, signal) {
   return request(path, { signal });
 }
@@ -57,7 +57,6 @@ async function request(path, options) {
   try {
     response = await fetch(path, {
       ...options,
-      cache: "no-store",
       credentials: "same-origin",
       headers: { accept: "application/json", ...options.headers },
     });
@@ -74,15 +73,6 @@ async function request(path, options) {
 }
 
 const CLOSED = "The passkey prompt was closed, or it timed out.";
-const CREATING = {
-  NotAllowedError: [CLOSED, "No passkey was created. You can try again."],
-  InvalidStateError: ["This device already holds a passkey for you here.",
-    "Use another device, or ask whoever invited you for a new invite."],
-  ConstraintError: ["This device cannot check that it is you.",
-    "Set up a screen lock, fingerprint or face first, then try again."],
-  NotSupportedError: ["This device offers no kind of passkey that we accept.",
-    "Use a phone, or a security key."],
-};
 const SIGNING = {
   NotAllowedError: [CLOSED, "Nothing was signed. You can try again."],
   InvalidStateError: ["This passkey cannot be used now.", "Nothing was signed. Try again."],

@@ -1,31 +1,10 @@
-// What stands on the confirm page: its words, chosen and filled in, and its signed region, checked.
+// The signed region of the confirm page, checked: is it what is signed, and can it be seen?
 import { build, exact, prepare, render } from "./card.js";
+import { byId } from "./page.js";
 import { checkData, Mismatch } from "./verify.js";
 
-export const byId = (name) => document.getElementById(name);
+const CHANGED = "The card was changed after it was made.";
 const signed = byId("signed");
-
-/** Of the elements that carry data-for, let only `name` be seen. */
-export function show(container, name) {
-  container.dataset.state = name;
-  for (const element of container.querySelectorAll("[data-for]")) {
-    element.hidden = element.dataset.for !== name;
-  }
-}
-
-/** Write a text into every element that carries this data-fill. */
-export function fill(name, text) {
-  for (const element of document.querySelectorAll(`[data-fill="${name}"]`)) {
-    element.textContent = text;
-  }
-}
-
-/** Tell the person something that passes, or nothing. */
-export function say(...sentences) {
-  const text = sentences.filter(Boolean).join(" ");
-  byId("note").textContent = text;
-  byId("note").hidden = text === "";
-}
 
 /** How long there is left, in the two largest units that say something. */
 export function inWords(seconds) {
@@ -50,13 +29,19 @@ export async function expected(data, here) {
   };
 }
 
-/** Throws Mismatch unless the screen shows exactly the expected nodes, and nothing else in them. */
-export function checkScreen({ region, exact: text }) {
+/** Throws Mismatch with `message` unless the screen shows exactly the expected nodes, and all. */
+export function checkScreen({ region, exact: text }, message = CHANGED) {
   const isShown = signed.isConnected && document.querySelectorAll("#signed").length === 1
-    && holds(signed, region) && holds(byId("exact"), text)
-    && signed.firstChild.checkVisibility?.({ opacityProperty: true, visibilityProperty: true })
-      !== false;
-  if (!isShown) throw new Mismatch("The card was changed after it was made.");
+    && holds(signed, region) && holds(byId("exact"), text) && isSeen();
+  if (!isShown) throw new Mismatch(message);
+}
+
+/** Call `check` whenever something changes that it looks at. */
+export function watchScreen(check) {
+  const observer = new MutationObserver(check);
+  const all = { attributes: true, characterData: true, childList: true, subtree: true };
+  for (const element of [signed, byId("exact")]) observer.observe(element, all);
+  observer.observe(byId("main"), { attributes: true, childList: true });
 }
 
 function holds(container, node) {
@@ -64,4 +49,22 @@ function holds(container, node) {
   copy.normalize(); // parsers may split a long text
   const hasShadow = [container, ...container.querySelectorAll("*")].some((e) => e.shadowRoot);
   return !hasShadow && copy.childNodes.length === 1 && copy.firstChild.isEqualNode(node);
+}
+
+/** Whether every text has a place on the screen: below a closed shadow root, none has. */
+function isSeen() {
+  const range = document.createRange();
+  const texts = document.createTreeWalker(signed, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    range.selectNode(text);
+    if (text.data.trim() && !(range.getClientRects().length && isVisible(text.parentNode))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function isVisible(element) {
+  return element.checkVisibility?.({ opacityProperty: true, visibilityProperty: true }) !== false;
 }

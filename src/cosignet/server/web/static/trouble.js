@@ -1,6 +1,9 @@
 // What the browser's passkey dialogs end with, in plain words for what was being done; and what
 // the pages around them share: a signature that is no approval, a remark, texts filled in, copying.
+import { byId } from "./page.js";
 import { Trouble, usePasskey } from "./passkey.js";
+
+export { fill, say } from "./page.js";
 
 const OTHER_DEVICE = "If your passkey is on your phone, choose “another device” in the prompt.";
 const NOTHING_CHANGED = "Nothing was changed. You can try again.";
@@ -54,22 +57,6 @@ export async function signCeremony(options) {
       "Nothing was signed. Tell its operator.");
   }
   return usePasskey(options);
-}
-
-const byId = (name) => document.getElementById(name);
-
-/** Tell the person something that passes, or nothing. */
-export function say(...sentences) {
-  const text = sentences.filter(Boolean).join(" ");
-  byId("note").textContent = text;
-  byId("note").hidden = text === "";
-}
-
-/** Write a text into every element that carries this data-fill. */
-export function fill(name, text) {
-  for (const element of document.querySelectorAll(`[data-fill="${name}"]`)) {
-    element.textContent = text;
-  }
 }
 
 /** Let every button with data-copy copy the text of the element it names. */

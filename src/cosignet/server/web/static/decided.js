@@ -1,0 +1,30 @@
+// What the confirm page tells once it is decided, expired or cancelled.
+import { moment } from "./card.js";
+import { byId, fill, show } from "./page.js";
+
+/** Swap the page to what has become of it; `isOurs`: whether this page sent the decision. */
+export function tellDecision(data, isOurs) {
+  const outcome = byId("outcome");
+  fill("decidedAt", moment(data.signedAt ?? data.decidedAt ?? ""));
+  fill("expiresAt", moment(data.expiresAt ?? ""));
+  fill("cancelledAt", moment(data.cancelledAt ?? ""));
+  fill("evidenceId", data.evidenceId ?? "");
+  fill("reason", reasonWords(data.rejection?.reason));
+  for (const words of document.querySelectorAll(".elsewhere")) words.hidden = isOurs;
+  show(outcome, stateOf(data));
+  const title = outcome.querySelector("[data-for]:not([hidden]) .title").textContent;
+  document.title = `${title} · Cosignet`;
+  for (const name of ["decide", "bar", "band", "match", "other"]) byId(name).hidden = true;
+  outcome.focus();
+}
+
+function stateOf({ status, cancelledAt, rejection }) {
+  if (cancelledAt) return "cancelled";
+  return status === "rejected" && rejection?.signed ? "rejected-signed" : status;
+}
+
+function reasonWords(reason) {
+  const choice = [...document.querySelectorAll("[name=reason]")]
+    .find(({ value }) => value === reason);
+  return choice ? `${choice.parentElement.textContent.trim()}.` : "";
+}

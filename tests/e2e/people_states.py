@@ -118,7 +118,7 @@ def account_owner(stage: Stage) -> Visitor:
         "a name as long as one may be, of eighty characters, \u202egnp" + "!" * 20,
     ):
         join(stage, waiting(stage, key), acme)
-    for name in ("kim", "sam"):
+    for name in ("mira", "noah"):
         join(stage, member(stage, name), acme)
     return account(stage, person)
 
@@ -131,7 +131,7 @@ def account_key_shown(stage: Stage) -> Visitor:
 
 
 def account_flagged(stage: Stage) -> Visitor:
-    person = member(stage, "robin")
+    person = member(stage, "mira")
     person.passkey.backed_up = False
 
     async def flag(rt: Runtime) -> None:
@@ -155,9 +155,9 @@ def account_given_up(stage: Stage) -> Visitor:
 
 def account_invited(stage: Stage) -> Visitor:
     acme = organisation(stage)
-    kim = join(stage, member(stage, "kim"), acme)
+    mira = join(stage, member(stage, "mira"), acme)
     visitor = account(stage, owner(stage, acme))
-    visitor.page.get_by_role("button", name=f"Invite {kim.username} again").click()
+    visitor.page.get_by_role("button", name=f"Invite {mira.username} again").click()
     expect(visitor.page.locator("#invited")).to_be_visible()
     return visitor
 
@@ -212,7 +212,7 @@ PEOPLE_STATES: dict[str, State] = {
     "login-given-up": login_given_up,
     "login-unsupported": login_unsupported,
     "login-without-scripts": login_without_scripts,
-    "account": lambda stage: account(stage, member(stage, "robin")),
+    "account": lambda stage: account(stage, member(stage, "mira")),
     "account-waiting": lambda stage: account(stage, waiting(stage)),
     "account-owner": account_owner,
     "account-first-key": lambda stage: account(stage, owner(stage)),

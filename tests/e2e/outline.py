@@ -26,7 +26,7 @@ CHANGING = {
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b": "ID",
     r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z": "INSTANT",
     r"\b\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November"
-    r"|December) \d{4}, \d\d:\d\d(?::\d\d)? UTC": "MOMENT",
+    r"|December) \d{4}(?:,| at) \d\d:\d\d(?::\d\d)?(?: UTC)?": "MOMENT",
     r"\b(?:\d+ (?:s|min|h|d) ?)+(?=left)": "TIME ",
     r"\b(robin|sam|kim|owner|olga|mira|noah|acme)\d+\b": r"\1",
     r"\balex[0-9a-f]{8}\b": "alex",

@@ -77,6 +77,7 @@ def account(stage: Stage, person: Person) -> Visitor:
     visitor.page.goto(f"{stage.live.url}/account")
     visitor.page.get_by_role("button", name="Sign in with passkey").click()
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Your account")
+    expect(visitor.page.locator("main button:disabled")).to_have_count(0)
     return visitor
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import httpx2
 from tests.authenticator import Authenticator, base64url
 
+from cosignet.server.secret import prove
+
 JSON = dict[str, Any]
 PAYLOAD: JSON = {"service": "api", "sha": "abc123", "replicas": 3, "dry_run": False}
 
@@ -159,11 +161,15 @@ class Person:
         body = {"credential": credential, "reason": reason}
         return self.http.post(f"/confirm/{confirmation_id}/reject", json=body)
 
+    @property
+    def page_token(self) -> str:
+        """What the page last opened carries, or as good as that."""
+        return prove(self.http.cookies["cosignet_page"], b"random")
+
     def reject(self, confirmation_id: str, reason: str | None = None) -> httpx2.Response:
         """Open the page and reject with one tap."""
         assert self.http.get(f"/confirm/{confirmation_id}").is_success
-        token = self.http.cookies["cosignet_page"]
-        body = {"token": token, "reason": reason}
+        body = {"token": self.page_token, "reason": reason}
         return self.http.post(f"/confirm/{confirmation_id}/reject", json=body)
 
 

@@ -1,7 +1,6 @@
 """The 48 bytes: every character of a context counts, and no ceremony passes for another."""
 
 import hashlib
-from dataclasses import replace
 from itertools import combinations
 from typing import get_args
 
@@ -77,7 +76,7 @@ def test_a_context_is_read_as_it_was_written(
     action: str, requester: str, org: str, quorum: int, reveal: bool
 ) -> None:
     changes = {"action": action, "requester": requester, "org": org}
-    context = replace(CONTEXT, **changes, quorum=quorum, reveal=reveal, policy="0f" * 32)
+    context = CONTEXT._replace(**changes, quorum=quorum, reveal=reveal, policy="0f" * 32)
     assert parse_context(context.text) == context
 
 
@@ -99,7 +98,7 @@ def test_a_context_that_has_no_utf_8_is_refused() -> None:
 )
 def test_a_policy_is_a_hash_or_none(payload: str) -> None:
     with pytest.raises(ContextMalformed):
-        parse_context(replace(CONTEXT, policy=payload).text)
+        parse_context(CONTEXT._replace(policy=payload).text)
 
 
 def test_the_first_half_is_the_context_and_the_last_the_payload() -> None:
@@ -127,7 +126,7 @@ def test_a_rejection_is_never_an_approval_of_anything() -> None:
 
 
 def test_the_two_contexts_of_one_confirmation_differ() -> None:
-    rejecting = replace(CONTEXT, purpose="reject")
+    rejecting = CONTEXT._replace(purpose="reject")
     assert context_hash(CONTEXT.text) != context_hash(rejecting.text)
 
 

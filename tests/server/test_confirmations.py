@@ -1,6 +1,7 @@
 """`/api/confirmations`: what is accepted, what it answers, what is refused by name."""
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Any
 
@@ -230,7 +231,8 @@ def test_an_unsigned_rejection_needs_the_page_it_came_from(program: Program, ale
         answer = alex.http.post(path, json={"token": token})
         assert (answer.status_code, answer.json()["code"]) == (403, "page_token_missing")
     alex.http.get(f"/confirm/{asked['id']}")
-    assert alex.http.post(path, json={"token": "another"}).status_code == 403
+    for token in ("another", alex.http.cookies["cosignet_page"], alex.page_token[:-1], "ä.ö"):
+        assert alex.http.post(path, json={"token": token}).status_code == 403
     assert program.read(asked["id"])["status"] == "pending"
     assert alex.reject(asked["id"], "unexpected").is_success
     assert program.read(asked["id"])["rejection"] == {"signed": False, "reason": "unexpected"}
@@ -238,8 +240,10 @@ def test_an_unsigned_rejection_needs_the_page_it_came_from(program: Program, ale
 
 def test_a_form_without_script_rejects_and_leads_back(program: Program, alex: Person) -> None:
     asked = program.ask(alex.username)
-    alex.http.get(f"/confirm/{asked['id']}/reject")
-    form = {"token": alex.http.cookies["cosignet_page"], "reason": "not_now"}
+    page = alex.http.get(f"/confirm/{asked['id']}/reject")
+    token = re.search('name="token" value="([^"]+)"', page.text)
+    assert token is not None
+    form = {"token": token[1], "reason": "not_now"}
     answer = alex.http.post(f"/confirm/{asked['id']}/reject", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/confirm/{asked['id']}")
     assert program.read(asked["id"])["status"] == "rejected"
@@ -274,3 +278,19 @@ def test_getting_a_page_changes_nothing(program: Program, alex: Person) -> None:
         for method in ("GET", "HEAD"):
             assert alex.http.request(method, f"/confirm/{asked['id']}{path}").is_success
     assert program.read(asked["id"]) == before
+
+
+def test_a_page_is_compressed_and_carries_another_token_each_time(
+    program: Program, alex: Person
+) -> None:
+    path = f"/confirm/{program.ask(alex.username)['id']}"
+    pages = [alex.http.get(path) for _ in range(2)]
+    tokens = {re.findall('data-token="([^"]+)"', page.text)[0] for page in pages}
+    assert len(tokens) == 2
+    for page in pages:
+        assert page.headers["content-encoding"] == "gzip"
+        assert alex.http.cookies["cosignet_page"] not in page.text
+    plain = alex.http.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert int(plain.headers["content-length"]) > 2 * int(pages[0].headers["content-length"])
+    assert plain.headers["vary"] == pages[0].headers["vary"] == "accept-encoding"

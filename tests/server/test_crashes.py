@@ -128,7 +128,7 @@ class RejectUnsigned(RejectSigned):
         self.person = world.approver
         self.id = world.ask()
         self.person.http.get(f"/confirm/{self.id}")
-        self.body = {"token": self.person.http.cookies["cosignet_page"]}
+        self.body = {"token": self.person.page_token}
 
 
 class Cancel(Decision):

@@ -18,6 +18,7 @@ from tests.server.together import background, eventually
 
 from cosignet.core.access import Scope
 from cosignet.server.runtime import Runtime
+from cosignet.server.secret import prove
 from cosignet.server.services import access
 from cosignet.server.store import credentials
 from cosignet.server.store.credentials import StoredCredential
@@ -85,10 +86,10 @@ DOORS: dict[str, Callable[[Person, str], httpx2.Response]] = {
     "approve": lambda who, at: who.http.post(f"{at}/approve", json=SIGNED),
     "reject, signed": lambda who, at: who.http.post(f"{at}/reject", json=SIGNED),
     "reject": lambda who, at: who.http.post(
-        f"{at}/reject", json={"token": "t"}, headers={"Cookie": "cosignet_page=t"}
+        f"{at}/reject", json={"token": prove("t", b"r")}, headers={"Cookie": "cosignet_page=t"}
     ),
     "reject by form": lambda who, at: who.http.post(
-        f"{at}/reject", data={"token": "t"}, headers={"Cookie": "cosignet_page=t"}
+        f"{at}/reject", data={"token": prove("t", b"r")}, headers={"Cookie": "cosignet_page=t"}
     ),
 }
 PAGES = {"page": "", "page with a parameter": "?from=mail", "rejecting page": "/reject"}

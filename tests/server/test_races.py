@@ -72,7 +72,7 @@ class Contest:
         self.id: str = program.ask(person.username, ttlSeconds=60)["id"]
         path, key = f"/confirm/{self.id}", {"X-Api-Key": program.key}
         rejection = {"credential": person.sign(self.id, "reject")}
-        unsigned = {"token": person.http.cookies["cosignet_page"]}
+        unsigned = {"token": person.page_token}
         credential = person.sign(self.id)
         self.decisions = [
             ("approved", approving(person, self.id, credential)),

@@ -84,7 +84,7 @@ class Asked:
         self.approval = alex.sign(self.id)
         self.rejection = alex.sign(self.id, "reject")
         alex.http.get(f"/confirm/{self.id}")
-        self.token = alex.http.cookies["cosignet_page"]
+        self.token = alex.page_token
 
     def approve(self) -> httpx2.Response:
         return self.alex.post_approval(self.id, self.approval)

@@ -1,8 +1,6 @@
 """The few files browsers load: read, freed of their layout, compressed once, served from memory.
 
-Comments and indentation are for those who read the source; no phone needs to load them. Pages are
-not compressed: they carry a token beside what others chose (BREACH, 2013). These files are the
-same for everybody.
+Comments and indentation are for those who read the source; no phone needs to load them.
 """
 
 import gzip

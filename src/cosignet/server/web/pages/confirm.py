@@ -1,6 +1,5 @@
 """`/confirm/:id`: where a person sees the exact action and signs it, or rejects it."""
 
-import hmac
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints, ValidationError
@@ -12,14 +11,14 @@ from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import PageTokenMissing
 from cosignet.core.match_code import MATCH_CODE_PATTERN
 from cosignet.core.private_view import Locked
-from cosignet.server.secret import mint_code
+from cosignet.server.secret import mint_code, prove, proves
 from cosignet.server.services import decide, watch
 from cosignet.server.services.decide import Decision
 from cosignet.server.web.answers import json_answer, rejection, shown
 from cosignet.server.web.call import Body, Call, optional_json, refusal_of
 from cosignet.server.web.markup import to_html
 from cosignet.server.web.pages.unlock import view_of
-from cosignet.server.web.rendering import page
+from cosignet.server.web.rendering import compressed, page
 from cosignet.server.web.waiting import unless_gone
 
 PAGE_COOKIE = "cosignet_page"
@@ -135,7 +134,7 @@ async def _form(call: Call) -> Reject:
 
 def _check_token(call: Call, token: str | None) -> None:
     cookie = call.request.cookies.get(PAGE_COOKIE, "")
-    if not cookie or token is None or not hmac.compare_digest(cookie.encode(), token.encode()):
+    if not cookie or token is None or not proves(token, cookie):
         raise PageTokenMissing
 
 
@@ -150,7 +149,7 @@ def _with_token(
         region_html=to_html(render(confirmation.payload, confirmation.context)),
         exact_html=to_html(exact(confirmation.payload)),
         byte_count=len(confirmation.payload.encode()),
-        page_token=token,
+        page_token=prove(token, runtime.random(PAGE_TOKEN_BYTES)),
         reason=reason,
     )
     answer.set_cookie(
@@ -161,7 +160,7 @@ def _with_token(
         samesite="lax",
         secure=runtime.public_url.startswith("https://"),
     )
-    return answer
+    return compressed(answer, call.header("accept-encoding"))
 
 
 def _shown(call: Call, confirmation: Confirmation) -> dict[str, object]:

@@ -99,7 +99,6 @@ class Live:
         await self._stop.wait()
         server.should_exit = True
         await serving
-        self.runtime.aside.close()
         await self.runtime.database.close()
 
     @property

@@ -32,11 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": set(),  # server/__init__.py likewise
     "server.webauthn": {"core"},
     "server.secret": {"core"},
-    "server.aside": set(),
     "server.config": BASE,
     "server.store": BASE,
     "server.outbound": BASE,
-    "server.runtime": BASE | {"server.aside", "server.store", "server.outbound"},
+    "server.runtime": BASE | {"server.store", "server.outbound"},
     # What several services need inside their own transactions; no door reaches past the services.
     "server.ledger": BASE | {"server.store", "server.runtime"},
     # Likewise, with passkeys.

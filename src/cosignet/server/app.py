@@ -44,7 +44,6 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     try:
         yield found.runtime
     finally:
-        found.runtime.aside.close()
         await found.runtime.database.close()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cosignet.server.aside import Aside
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.webauthn import RelyingParty
@@ -64,7 +63,6 @@ class Runtime:
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
     waiters: Waiters = field(default_factory=Waiters)
-    aside: Aside = field(default_factory=Aside)
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

@@ -224,8 +224,7 @@ async def _verify(
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:
         raise CredentialUnknown
-    verified = await rt.aside.run(
-        verify_assertion,
+    verified = verify_assertion(
         parsed,
         expected_challenge=_challenge(confirmation, purpose),
         relying_party=rt.relying_party,

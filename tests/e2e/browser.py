@@ -71,6 +71,12 @@ navigator.credentials.get = async (options) => {
 """
 
 
+SCROLLED = """new Promise((done) => {
+  addEventListener("scrollend", done, { once: true });
+  setTimeout(done, 2000);
+})"""
+
+
 class Visitor:
     """Somebody at a browser of their own, with one page open."""
 
@@ -216,7 +222,8 @@ class Visitor:
             if not self.read_on.is_visible():
                 break
             self.read_on.click()
-            self.page.wait_for_timeout(50)
+            # Another tap would let the page begin to move anew.
+            self.page.evaluate(SCROLLED)
         expect(self.approve).to_be_visible()
         self.page.wait_for_timeout(LOOK_MS)
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from cosignet.core.confirmation import Confirmation
-from cosignet.core.errors import CeremonyGone
 from cosignet.core.jsontext import JsonValue
 from cosignet.core.private_view import NotPrivate, NotTheApprover
+from cosignet.server.ceremony import Known, record_use, verify_known
 from cosignet.server.ledger import (
     CEREMONY_MS,
     current,
@@ -15,17 +15,9 @@ from cosignet.server.ledger import (
 )
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SECRET_BYTES, digest, mint_code
-from cosignet.server.store import credentials, private_views
-from cosignet.server.store.credentials import StoredCredential
-from cosignet.server.store.db import Transaction
+from cosignet.server.store import private_views
 from cosignet.server.store.private_views import PrivateView
-from cosignet.server.webauthn import (
-    VerifiedAssertion,
-    parse_assertion,
-    request_options,
-    verify_assertion,
-)
-from cosignet.server.webauthn.errors import CredentialUnknown, SignCountBack
+from cosignet.server.webauthn import request_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +58,16 @@ async def complete(
     confirmation = await _private(rt, confirmation_id)
     # The challenge is used up, durably, before a byte of the answer is looked at.
     ceremony = await take_ceremony(rt, "unlock", _subject(confirmation, browser or ""))
-    parsed = parse_assertion(credential)
-    stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
-    if stored is None:
-        raise CredentialUnknown
-    try:
-        verified = verify_assertion(
-            parsed,
-            expected_challenge=ceremony.challenge,
-            relying_party=rt.relying_party,
-            credential=stored.webauthn,
-            expected_approver_id=None,
-        )
-    except SignCountBack:
-        async with rt.database.transaction() as tx:
-            await credentials.flag(tx, parsed.credential_id)
-        raise
-    if stored.webauthn.approver_id != confirmation.approver_id:
+    known = await verify_known(
+        rt, credential, expected_challenge=ceremony.challenge, expected_approver_id=None
+    )
+    if known.credential.webauthn.approver_id != confirmation.approver_id:
         raise NotTheApprover
     secret = mint_code(rt.random(SECRET_BYTES))
     async with rt.database.transaction() as tx:
         await require_may_decide(tx, confirmation)
-        await _record(tx, confirmation, stored, verified, secret)
+        await record_use(tx, known)
+        await private_views.insert(tx, _view(confirmation, known, secret))
     return secret
 
 
@@ -102,24 +82,11 @@ async def _private(rt: Runtime, confirmation_id: str) -> Confirmation:
     return confirmation
 
 
-async def _record(
-    tx: Transaction,
-    confirmation: Confirmation,
-    stored: StoredCredential,
-    verified: VerifiedAssertion,
-    secret: str,
-) -> None:
-    used = await credentials.record_use(
-        tx, stored.row_id, sign_count=verified.sign_count, backed_up=verified.backed_up
-    )
-    if not used:
-        # Revoked, or used with a higher counter, since it was verified.
-        raise CeremonyGone
-    view = PrivateView(
+def _view(confirmation: Confirmation, known: Known, secret: str) -> PrivateView:
+    return PrivateView(
         token_hash=digest(secret),
         organisation_id=confirmation.organisation_id,
         confirmation_id=confirmation.id,
         approver_id=confirmation.approver_id,
-        credential_row_id=stored.row_id,
+        credential_row_id=known.credential.row_id,
     )
-    await private_views.insert(tx, view)

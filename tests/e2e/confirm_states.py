@@ -124,6 +124,7 @@ def in_app(stage: Stage, url: str, user_agent: str = IN_APP) -> Visitor:
 def confirm_no_passkey(stage: Stage) -> Visitor:
     visitor = stage.visit(transport="usb")
     visitor.open(stage.ask()["url"])
+    visitor.approve.click()
     visitor.sees_outcome("no-passkey")
     return visitor
 

@@ -57,6 +57,7 @@ def test_the_link_can_be_copied(visit: Visit, asked: JSON) -> None:
     visitor = visit(transport="usb")
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visitor.open(asked["url"])
+    visitor.approve.click()
     visitor.outcome("no-passkey").get_by_role("button", name="Copy link").click()
     expect(visitor.outcome("no-passkey").get_by_role("button", name="Copied")).to_be_visible()
     assert visitor.page.evaluate("() => navigator.clipboard.readText()") == asked["url"]
@@ -66,6 +67,7 @@ def test_where_copying_is_forbidden_the_link_is_shown(visit: Visit, asked: JSON)
     visitor = visit(transport="usb")
     visitor.context.add_init_script("navigator.clipboard.writeText = () => Promise.reject()")
     visitor.open(asked["url"])
+    visitor.approve.click()
     visitor.outcome("no-passkey").get_by_role("button", name="Copy link").click()
     expect(visitor.outcome("no-passkey").get_by_text(asked["url"])).to_be_visible()
 
@@ -75,6 +77,8 @@ def test_without_a_passkey_of_its_own_the_page_offers_its_code_first(
 ) -> None:
     visitor = visit(transport="usb")
     visitor.open(asked["url"])
+    expect(visitor.outcome("no-passkey")).to_be_hidden()  # nothing moves the card unasked
+    visitor.approve.click()
     visitor.sees_outcome("no-passkey", "on your phone", "With a security key, approve here")
     expect(visitor.outcome("no-passkey").locator("img.qr")).to_be_visible()
     visitor.passkey.hold(alex)

@@ -28,6 +28,7 @@ let isSending = false; // a decision of this page is on its way
 let prompt = null; // AbortController of the open passkey prompt
 let following = null; // how the server is asked: {letGo, askNow}
 let standing = ""; // the state that is told while nothing happens
+let isElsewhere = false; // no passkey on this device: told at the first tap
 let reading = null; // of a card longer than the screen: how far it was read
 let match = null; // at high risk: the numbers to choose from
 const loaded = performance.now();
@@ -212,11 +213,12 @@ async function tellTrouble(error) {
   if (error.code?.endsWith("Error")) await help(); // the prompt's, not the server's
 }
 
-/** Where passkeys do not work or are not at hand, show other ways. */
-async function help() {
+/** Where passkeys do not work or are not at hand, show other ways; `waits`: at a tap, if it can. */
+async function help(waits = false) {
   const { find } = await import("./elsewhere.js").catch(() => ({}));
   standing = await find?.(isSupported()) ?? "";
-  if (!settled && !blocked) show(outcome, standing);
+  isElsewhere = waits && standing === "no-passkey";
+  if (!settled && !blocked && !isElsewhere) show(outcome, standing);
 }
 
 async function approve(event) {
@@ -227,21 +229,21 @@ async function approve(event) {
     say("A part of this page could not be loaded.", "Nothing was signed. Try again in a moment.");
     return;
   }
-  if (reading && !reading.isRead()) {
-    reading.readOn();
-    return;
-  }
-  if (performance.now() - inView < LOOK_MS) {
-    say("The page has just come into view. Look at it, then tap again.");
-    return;
-  }
+  const isSoon = performance.now() - inView < LOOK_MS;
+  if (reading && !reading.isRead()) reading.readOn();
+  else if (isSoon) say("The page has just come into view. Look at it, then tap again.");
+  else pickAndSign();
+}
+
+/** With the match code, where one is asked for; and where the passkey is, if not here. */
+function pickAndSign() {
   const matchCode = match?.picked();
-  if (match && !matchCode) {
+  if (isElsewhere) help().then(() => outcome.focus());
+  else if (!match || matchCode) sign("approve", { matchCode });
+  else {
     say("Pick the match code that is shown where this was asked, then approve.");
     match.ask();
-    return;
   }
-  sign("approve", { matchCode });
 }
 
 function reason() {
@@ -265,8 +267,7 @@ function cameIntoView() {
 
 function listen() {
   approveButton.addEventListener("click", approve);
-  signRejectButton.addEventListener("click", ({ isTrusted }) =>
-    isTrusted && sign("reject", reason()));
+  signRejectButton.addEventListener("click", (tap) => tap.isTrusted && sign("reject", reason()));
   byId("decide").addEventListener("submit", reject);
   byId("other").addEventListener("toggle", () => import("./elsewhere.js"), { once: true });
   window.addEventListener("focus", cameIntoView);
@@ -292,7 +293,7 @@ async function start() {
     for (const name of ["decide", "bar"]) byId(name).hidden = true;
   } else if (!isSupported()
     || !await PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable()) {
-    await help();
+    await help(true);
   }
 }
 

@@ -121,7 +121,7 @@ async def owe_deliveries(
 ) -> None:
     """Write one delivery for each webhook that wants this decision (`at` in unix ms)."""
     for webhook_id in await deliveries.subscribed(tx, confirmation.organisation_id, status):
-        await deliveries.insert(
+        deliveries.append(
             tx, confirmation, id_=rt.new_id(), webhook_id=webhook_id, event=status, at=at
         )
 
@@ -146,7 +146,7 @@ async def record_decision(
         decided_at=at,
         signatures=[signed_by],
     )
-    await _record(rt, tx, organisation, confirmation.id, kind, opening, at)
+    _record(rt, tx, organisation, confirmation.id, kind, opening, at)
 
 
 async def record_credential(
@@ -170,9 +170,7 @@ async def record_credential(
         at=credential.created_at,
         proof=proof,
     )
-    await _record(
-        rt, tx, organisation, credential.row_id, "credential", opening, credential.created_at
-    )
+    _record(rt, tx, organisation, credential.row_id, "credential", opening, credential.created_at)
 
 
 def enrolled_by(credential: StoredCredential) -> str:
@@ -194,7 +192,7 @@ async def organisation_of(reader: Reader, organisation_id: str) -> Organisation:
     return found
 
 
-async def _record(
+def _record(
     rt: Runtime,
     tx: Transaction,
     organisation: Organisation,
@@ -214,8 +212,7 @@ async def _record(
         opening=opening,
         created_at=at,
     )
-    if not await leaves.insert(tx, leaf):
-        raise Unavailable(f"a {kind} leaf of {subject} exists already")
+    leaves.append(tx, leaf)
 
 
 async def open_ceremony(

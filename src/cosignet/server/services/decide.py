@@ -112,18 +112,23 @@ async def approve(
     evidence_id = rt.new_id()
     try:
         signed = await _verify(rt, confirmation, "approve", credential)
-        async with rt.database.transaction() as tx:
+        async with rt.database.transaction(refuses_first=True) as tx:
             at = await confirmations.approve(
-                tx, confirmation.id, evidence_id=evidence_id, match_code=match_code
+                tx,
+                confirmation.id,
+                evidence_id=evidence_id,
+                credential_row_id=signed.credential.row_id,
+                sign_count=signed.assertion.sign_count,
+                match_code=match_code,
             )
             if at is not None:
                 await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
                 await owe_deliveries(rt, tx, confirmation, Status.APPROVED, at=at)
+        # Durable here: decision, signature, leaf and deliveries together, or none of them.
+        if at is None:
+            raise await _lost(rt, confirmation, "approve", credential)
     except SignCountBack as back:
         raise await _count_back(rt, confirmation, credential, back) from None
-    # Durable here: decision, signature, leaf and deliveries together, or none of them.
-    if at is None:
-        raise await _lost(rt, confirmation)
     return Decision(
         confirmation, Status.APPROVED, at, evidence_id, signed.signature.context_hash, None
     )
@@ -167,7 +172,7 @@ async def reject(
     except SignCountBack as back:
         raise await _count_back(rt, confirmation, credential, back) from None
     if at is None:
-        raise await _lost(rt, confirmation)
+        raise await _lost(rt, confirmation, "reject", None)
     rejection = Rejection(signed=signed is not None, reason=reason)
     signed_context = None if signed is None else signed.signature.context_hash
     return Decision(confirmation, Status.REJECTED, at, evidence_id, signed_context, rejection)
@@ -279,7 +284,7 @@ async def _record(
     if not moved:
         # Revoked, or used with a higher counter, since it was verified: the decision is undone.
         raise SignCountBack
-    await signatures.insert(tx, confirmation, signed.signature, at=at)
+    signatures.append(tx, confirmation, signed.signature, at=at)
     kind = "approval" if signed.signature.purpose == "approve" else "rejection"
     await record_decision(
         rt, tx, confirmation, kind=kind, evidence_id=evidence_id, signed_by=signed.by, at=at
@@ -292,8 +297,14 @@ async def _record(
         )
 
 
-async def _lost(rt: Runtime, confirmation: Confirmation) -> Refusal:
-    """Return why a decision was not recorded."""
+async def _lost(
+    rt: Runtime, confirmation: Confirmation, purpose: Purpose, credential: JsonValue
+) -> Refusal:
+    """Return, or raise, why a decision was not recorded."""
     found = await current(rt, confirmation.id)
-    # Still pending: the approver was revoked between the check and the decision.
-    return already_decided(found) if found.decided else ApproverNotActivated()
+    if found.decided:
+        return already_decided(found)
+    # Still pending: since they were looked at, the passkey was revoked or used, or the approver.
+    if credential is not None:
+        await _verify(rt, confirmation, purpose, credential)
+    return ApproverNotActivated()

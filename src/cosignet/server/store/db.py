@@ -48,6 +48,10 @@ class Transaction(Reader, Protocol):
         """Run a statement and return how many rows it changed."""
         ...
 
+    def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert a row when the transaction ends; `insertion` and `values` as for a database's."""
+        ...
+
     def notify(self, topic: str, key: str) -> None:
         """Wake the listeners of a topic, once this transaction is durable."""
         ...
@@ -61,15 +65,27 @@ class Database(Protocol):
         """Reads what is committed, on a connection of its own."""
         ...
 
-    def transaction(self, *, single: bool = False) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(
+        self, *, refuses_first: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction; leaving the block returns when it is durable.
 
-        A `single` one costs less: it runs one statement, which undoes itself if it is wrong, and
-        raises nothing after it.
+        One that `refuses_first`, if at all, costs less: once it has changed something it raises
+        nothing, so that there is nothing to prepare for undoing.
 
         Raises:
             Unavailable: it could not begin, or could not be made durable; nothing of it will ever
                 be visible.
+        """
+        ...
+
+    async def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert one row, durably; rows that come at the same time are inserted together.
+
+        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns.
+
+        Raises:
+            Unavailable: it could not be made durable; the row will never be visible.
         """
         ...
 

@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -52,6 +52,22 @@ def _spelled(sql: str) -> tuple[str, bool]:
     highest = max(map(int, re.findall(r"\$(\d+)", sql)), default=0)
     text = re.sub(r"\$(\d+)", r"?\1", sql).replace(_CLOCK, f"?{highest + 1}")
     return text, _CLOCK in sql
+
+
+_ROWS_MAX = 64
+
+
+def many(sql: str, rows: list[tuple[SqlValue, ...]]) -> Iterator[tuple[str, list[SqlValue]]]:
+    """Spell an insertion of one row as insertions of many at a time."""
+    for start in range(0, len(rows), _ROWS_MAX):
+        some = rows[start : start + _ROWS_MAX]
+        yield _repeated(sql, len(some[0]), len(some)), [value for row in some for value in row]
+
+
+@cache
+def _repeated(sql: str, width: int, count: int) -> str:
+    row = "(" + ", ".join("?" * width) + ")"
+    return sql + " VALUES " + ", ".join([row] * count)
 
 
 class Connection:

@@ -91,6 +91,11 @@ DOORS: dict[str, Callable[[Person, str], httpx2.Response]] = {
     "reject by form": lambda who, at: who.http.post(
         f"{at}/reject", data={"token": prove("t", b"r")}, headers={"Cookie": "cosignet_page=t"}
     ),
+    "reason": lambda who, at: who.http.post(
+        f"{at}/reason",
+        json={"token": prove("t", b"r"), "reason": "not_now"},
+        headers={"Cookie": "cosignet_page=t"},
+    ),
 }
 PAGES = {"page": "", "page with a parameter": "?from=mail", "rejecting page": "/reject"}
 
@@ -151,7 +156,7 @@ def test_all_locked_ones_look_alike_whatever_became_of_them(
     for one in (high, gone, done, late):
         assert everything(browser, one["id"]) == first
     browser.http.headers["Cookie"] = "cosignet_cvs=made-up"
-    knocked = {name for name in DOORS if name not in ("reject", "reject by form")}
+    knocked = {name for name in DOORS if name not in ("reject", "reject by form", "reason")}
     said = everything(browser, plain["id"])
     assert {name: said[name] for name in knocked} == {name: first[name] for name in knocked}
 

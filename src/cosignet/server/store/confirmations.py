@@ -128,17 +128,22 @@ async def reject(
     signed: bool,
     reason: RejectReason | None,
     evidence_id: str | None,
+    browser_hash: bytes | None = None,
 ) -> int | None:
-    """Decide `rejected`; return when (unix ms), or None if it was no longer pending in time."""
+    """Decide `rejected`; return when (unix ms), or None if it was no longer pending in time.
+
+    With `browser_hash` comes who may give a reason later: see `reject_reasons`.
+    """
     return await _decide(
         tx,
         confirmation_id,
         "UPDATE confirmations SET status = 'rejected', decided_at = clock_ms(),"
-        " rejection_signed = $2, rejection_reason = $3, evidence_id = $4"
+        " rejection_signed = $2, rejection_reason = $3, evidence_id = $4, rejected_in = $5"
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms() RETURNING decided_at",
         signed,
         reason,
         evidence_id,
+        browser_hash,
     )
 
 
@@ -213,7 +218,7 @@ async def record_outcome(
 
 
 async def _decide(
-    tx: Transaction, confirmation_id: str, sql: str, *values: str | bool | None
+    tx: Transaction, confirmation_id: str, sql: str, *values: str | bytes | bool | None
 ) -> int | None:
     row = await tx.fetch_one(sql, confirmation_id, *values)
     if row is None:

@@ -526,12 +526,20 @@ def test_the_cookie_of_a_prompt_is_no_view(alex: Person, asked: JSON) -> None:
         " (SELECT approver_id FROM credentials WHERE credential_id = ?)",
         "UPDATE approvers SET activated_at = NULL WHERE id ="
         " (SELECT approver_id FROM credentials WHERE credential_id = ?)",
+        "UPDATE approvers SET role = 'auditor' WHERE id ="
+        " (SELECT approver_id FROM credentials WHERE credential_id = ?)",
         "UPDATE confirmations SET approver_id = (SELECT id FROM approvers WHERE id !="
         " (SELECT approver_id FROM credentials WHERE credential_id = ?1) AND revoked_at IS NULL"
-        "  AND activated_at IS NOT NULL LIMIT 1)"
+        "  AND activated_at IS NOT NULL AND role = 'approver' LIMIT 1)"
         " WHERE approver_id = (SELECT approver_id FROM credentials WHERE credential_id = ?1)",
     ],
-    ids=["passkey revoked", "approver revoked", "approver not activated", "another approver"],
+    ids=[
+        "passkey revoked",
+        "approver revoked",
+        "approver not activated",
+        "an auditor",
+        "another approver",
+    ],
 )
 def test_a_view_ends_with_what_it_rests_on(
     live: Live, program: Program, alex: Person, asked: JSON, change: str

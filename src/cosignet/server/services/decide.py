@@ -284,5 +284,8 @@ async def _record(
 async def _lost(rt: Runtime, confirmation: Confirmation) -> Refusal:
     """Return why a decision was not recorded."""
     found = await current(rt, confirmation.id)
-    # Still pending: the approver was revoked between the check and the decision.
-    return already_decided(found) if found.decided else ApproverNotActivated()
+    if found.decided:
+        return already_decided(found)
+    # Still pending: the approver lost their say between the check and the decision.
+    await require_may_decide(rt.database.reader, found)
+    return ApproverNotActivated()

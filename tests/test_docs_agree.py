@@ -17,7 +17,16 @@ from markdown_it import MarkdownIt
 from tests.test_docs import PAGES, ROOT
 
 from cosignet.cli.main import parser
-from cosignet.core import access, confirmation, jsontext, leaf, match_code, payload, private_view
+from cosignet.core import (
+    access,
+    confirmation,
+    jsontext,
+    leaf,
+    match_code,
+    payload,
+    private_view,
+    reject_reason,
+)
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger
@@ -81,7 +90,16 @@ def test_every_word_of_the_wire_is_named() -> None:
     assert [word for word in words if f"`{word}`" not in API] == []
 
 
-LIMITED = (access, confirmation, match_code, private_view, payload, jsontext, call)
+LIMITED = (
+    access,
+    confirmation,
+    match_code,
+    private_view,
+    reject_reason,
+    payload,
+    jsontext,
+    call,
+)
 SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value

@@ -131,6 +131,29 @@ class RejectUnsigned(RejectSigned):
         self.body = {"token": self.person.page_token}
 
 
+class GiveReason:
+    """Nothing but the reason is written; whoever asks again finds it, or gives it."""
+
+    def __init__(self, world: World) -> None:
+        self.person = world.approver
+        self.id = world.ask()
+        assert self.person.reject(self.id).is_success
+        self.body = {"token": self.person.page_token, "reason": "not_now"}
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.person.http.post(f"/confirm/{self.id}/reason", json=self.body, headers=headers)
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        sql = "SELECT rejection_reason FROM confirmations WHERE id = ?"
+        return value(rows, sql, self.id) == "not_now"
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        if happened:
+            assert_conflict(answer, "reason_given")
+        else:
+            assert raise_for(answer)["rejection"]["reason"] == "not_now"
+
+
 class Cancel(Decision):
     status = "expired"
 
@@ -587,6 +610,7 @@ CHANGES: dict[type[Change], tuple[str, ...]] = {
         "INSERT INTO deliveries",
     ),
     RejectUnsigned: ("UPDATE confirmations SET status = 'rejected'", "INSERT INTO deliveries"),
+    GiveReason: ("UPDATE confirmations SET rejection_reason",),
     Cancel: ("UPDATE confirmations SET status = 'expired'", "INSERT INTO deliveries"),
     Expire: ("UPDATE confirmations SET status = 'expired'", "INSERT INTO deliveries"),
     Consume: ("UPDATE confirmations SET consumed_at",),

@@ -268,7 +268,7 @@ def changed(live: Live, confirmation: str, change: Change) -> int | None:
     return said[0]
 
 
-@pytest.mark.parametrize("standing", ["activated_at = NULL", "revoked_at = 1"])
+@pytest.mark.parametrize("standing", ["activated_at = NULL", "revoked_at = 1", "role = 'auditor'"])
 def test_the_statement_that_approves_asks_whether_the_approver_still_may(
     live: Live, asked: Asked, standing: str
 ) -> None:

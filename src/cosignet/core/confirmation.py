@@ -121,3 +121,18 @@ class Confirmation(NamedTuple):
     def decided(self) -> bool:
         """Whether the status is terminal."""
         return self.status not in _OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What has just been recorded of a confirmation, durably."""
+
+    confirmation: Confirmation
+    """As it was a moment before."""
+    status: Status
+    at: int
+    """Unix milliseconds."""
+    evidence_id: str | None
+    context_hash: bytes | None
+    """Of the context that was signed. None of both: nobody signed."""
+    rejection: Rejection | None

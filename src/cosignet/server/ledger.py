@@ -6,6 +6,7 @@ deliveries it owes, in the same transaction, so that neither is ever missing or 
 
 import hashlib
 
+from cosignet.core.access_errors import RoleMissing
 from cosignet.core.challenge import CeremonyPurpose, ceremony_challenge
 from cosignet.core.confirmation import Confirmation, Status
 from cosignet.core.errors import (
@@ -93,12 +94,15 @@ async def require_may_decide(reader: Reader, confirmation: Confirmation) -> None
 
     Raises:
         ApproverRevoked, ApproverNotActivated.
+        RoleMissing: they only read, since they were asked.
     """
     approver = await approvers.get(reader, confirmation.approver_id)
     if approver is None or approver.revoked_at is not None:
         raise ApproverRevoked
-    if not approver.may_decide:
+    if approver.activated_at is None:
         raise ApproverNotActivated
+    if not approver.may_decide:
+        raise RoleMissing
 
 
 def already_decided(confirmation: Confirmation) -> AlreadyDecided:

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 
 from cosignet.core.challenge import Purpose, challenge, context_hash
-from cosignet.core.confirmation import Confirmation, Rejection, RejectReason, Status
-from cosignet.core.errors import ApproverNotActivated, FieldInvalid, Refusal
+from cosignet.core.confirmation import Confirmation, Decision, Rejection, RejectReason, Status
+from cosignet.core.errors import FieldInvalid, Refusal, Unavailable
 from cosignet.core.jsontext import JsonValue, write_json
 from cosignet.core.leaf import SignedBy, assertion_hash
 from cosignet.core.match_code import MatchCodeMissing, MatchCodeWait, MatchCodeWrong
@@ -19,6 +19,7 @@ from cosignet.server.ledger import (
     require_may_decide,
 )
 from cosignet.server.runtime import Runtime
+from cosignet.server.secret import digest_for
 from cosignet.server.store import confirmations, credentials, match_codes, signatures
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Transaction
@@ -33,21 +34,6 @@ from cosignet.server.webauthn.errors import CredentialUnknown, SignCountBack
 
 PROMPT_MS_MAX = 300_000
 """A passkey prompt stays open no longer than this, and never beyond the deadline."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What has just been recorded of a confirmation, durably."""
-
-    confirmation: Confirmation
-    """As it was a moment before."""
-    status: Status
-    at: int
-    """Unix milliseconds."""
-    evidence_id: str | None
-    context_hash: bytes | None
-    """Of the context that was signed. None of both: nobody signed."""
-    rejection: Rejection | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +126,13 @@ async def reject(
     *,
     credential: JsonValue,
     reason: RejectReason | None,
+    browser: str | None = None,
     view: str | None = None,
 ) -> Decision:
     """Reject; signed by a passkey if there is one, else as a tap on the page.
 
     The door has checked that an unsigned one comes from the page. Saying no needs no match code.
+    `browser` is the secret of the page's cookie: who has it may say why afterwards.
 
     Raises:
         NotFound, Locked, AlreadyDecided, ApproverRevoked, ApproverNotActivated,
@@ -164,6 +152,7 @@ async def reject(
                 signed=signed is not None,
                 reason=reason,
                 evidence_id=evidence_id,
+                browser_hash=None if browser is None else digest_for(confirmation.id, browser),
             )
             if at is not None:
                 if signed is not None and evidence_id is not None:
@@ -304,7 +293,8 @@ async def _lost(
     found = await current(rt, confirmation.id)
     if found.decided:
         return already_decided(found)
-    # Still pending: since they were looked at, the passkey was revoked or used, or the approver.
+    # Still pending: the approver or the passkey changed between the check and the decision.
+    await require_may_decide(rt.database.reader, found)
     if credential is not None:
-        await _verify(rt, confirmation, purpose, credential)
-    return ApproverNotActivated()
+        await _verify(rt, found, purpose, credential)
+    return Unavailable("something changed meanwhile; nothing was decided")

@@ -120,7 +120,7 @@ async def approve(
         "UPDATE confirmations SET status = 'approved', decided_at = clock_ms(), evidence_id = $2"
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()"
         " AND EXISTS (SELECT 1 FROM approvers a WHERE a.id = confirmations.approver_id"
-        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL)"
+        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL AND a.role <> 'auditor')"
         " AND EXISTS (SELECT 1 FROM credentials k WHERE k.id = $4 AND k.revoked_at IS NULL"
         "  AND (k.sign_count < $5 OR (k.sign_count = 0 AND $5 = 0)))"
         " AND (risk = 'normal' OR match_code = $3)"
@@ -139,17 +139,22 @@ async def reject(
     signed: bool,
     reason: RejectReason | None,
     evidence_id: str | None,
+    browser_hash: bytes | None = None,
 ) -> int | None:
-    """Decide `rejected`; return when (unix ms), or None if it was no longer pending in time."""
+    """Decide `rejected`; return when (unix ms), or None if it was no longer pending in time.
+
+    With `browser_hash` comes who may give a reason later: see `reject_reasons`.
+    """
     return await _decide(
         tx,
         confirmation_id,
         "UPDATE confirmations SET status = 'rejected', decided_at = clock_ms(),"
-        " rejection_signed = $2, rejection_reason = $3, evidence_id = $4"
+        " rejection_signed = $2, rejection_reason = $3, evidence_id = $4, rejected_in = $5"
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms() RETURNING decided_at",
         signed,
         reason,
         evidence_id,
+        browser_hash,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+from tests.engines import engines
 from tests.people import Person, Program
 
 from cosignet.core.access import Scope
@@ -42,11 +43,26 @@ def free_port() -> int:
 class Clock:
     """The system clock, moved by a test."""
 
+    stopped_at: int | None = None
+    """Unix milliseconds; None: it goes on."""
+
     def __init__(self) -> None:
-        self.offset_ms = 0
+        self._offset_ms = 0
+        self.moved: Callable[[], None] = lambda: None
+        """Called when it was moved: an engine with a clock of its own follows."""
 
     def __call__(self) -> int:
-        return app.now_ms() + self.offset_ms
+        return (app.now_ms() if self.stopped_at is None else self.stopped_at) + self.offset_ms
+
+    @property
+    def offset_ms(self) -> int:
+        """How far it was moved."""
+        return self._offset_ms
+
+    @offset_ms.setter
+    def offset_ms(self, offset_ms: int) -> None:
+        self._offset_ms = offset_ms
+        self.moved()
 
     def advance(self, seconds: float) -> None:
         """Move it forward, or back if negative."""
@@ -55,7 +71,7 @@ class Clock:
 
 @dataclass
 class Live:
-    """A server in a thread: real HTTP, real SQLite file; its clock and database are at hand."""
+    """A server in a thread: real HTTP, a real store; its clock and database are at hand."""
 
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict[str, str])
@@ -70,7 +86,9 @@ class Live:
             "COSIGNET_DATA_DIR": str(self.data_dir),
             "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",
         }
-        self.config = read_config(environ | self.settings)
+        self.config = read_config(environ | engines.settings(self.data_dir) | self.settings)
+        self._set_clock()
+        self.clock.moved = self._set_clock
         started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)))
         self._thread.start()
@@ -80,6 +98,11 @@ class Live:
     def __exit__(self, *_: object) -> None:
         self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+        self.clock.moved = lambda: None
+
+    def _set_clock(self) -> None:
+        clock = self.clock
+        engines.set_clock(self.data_dir, stopped_at=clock.stopped_at, offset_ms=clock.offset_ms)
 
     async def _serve(self, started: threading.Event) -> None:
         self.loop = asyncio.get_running_loop()
@@ -113,7 +136,7 @@ class Live:
 
     @property
     def database(self) -> SqliteDatabase:
-        """Its database, to hold or fail commits."""
+        """Its SQLite database, to hold or fail commits."""
         assert isinstance(self.runtime.database, SqliteDatabase)
         return self.runtime.database
 
@@ -203,7 +226,8 @@ class Process:
     def environ(self) -> dict[str, str]:
         """The environment of every command on this installation."""
         own = {"COSIGNET_DATA_DIR": str(self.data_dir), "COSIGNET_PUBLIC_URL": self.url}
-        return {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")} | own
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")}
+        return inherited | own | engines.settings(self.data_dir)
 
     def __enter__(self) -> "Process":
         self.stderr = self.data_dir.with_name(self.data_dir.name + ".stderr")

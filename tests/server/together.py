@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tests.live import Live
 
+from cosignet.server.store.db import Transaction
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
 
 Answer = TypeVar("Answer")
@@ -33,6 +34,19 @@ def background() -> Iterator[Callable[..., Future[Answer]]]:
     """Give a function that runs another one in a thread; all have ended after the block."""
     with ThreadPoolExecutor(64) as pool:
         yield pool.submit
+
+
+class Wanted:
+    """Counts how many transactions a server has asked for."""
+
+    def __init__(self, live: Live) -> None:
+        self.count = 0
+        self._transaction = live.runtime.database.transaction
+        live.runtime.database.transaction = self._counted
+
+    def _counted(self, *, single: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        self.count += 1
+        return self._transaction(single=single)
 
 
 class Disk:

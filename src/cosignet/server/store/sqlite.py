@@ -13,6 +13,7 @@ what was refused.)
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
@@ -48,6 +49,9 @@ class _Block:
 
 class SqliteDatabase:
     """An embedded database file, used by one server process."""
+
+    poll_seconds = math.inf
+    """Nobody else decides here, and no notification is lost."""
 
     def __init__(self, path: Path, *, clock: Callable[[], int]) -> None:
         """Open the file; `clock` gives unix milliseconds.

@@ -19,6 +19,7 @@ _CHECKPOINT_PAGES = 4_000
 """How much of the log is kept before it is copied into the database (16 MiB): a page that changes
 again and again is copied once."""
 _CLOCK = "clock_ms()"
+_SHARED = " FOR SHARE"
 _STATEMENT_ERRORS = frozenset(
     {
         sqlite3.SQLITE_ERROR,
@@ -47,11 +48,11 @@ def _spelled(sql: str) -> tuple[str, bool]:
 
     Placeholders are bound by number, and `clock_ms()` is one more of them: a function of ours would
     be called back for every row. So the time stands still while a statement runs, too: what it
-    checks and what it writes agree.
+    checks and what it writes agree. Rows need no locks where there is one writer.
     """
     highest = max(map(int, re.findall(r"\$(\d+)", sql)), default=0)
     text = re.sub(r"\$(\d+)", r"?\1", sql).replace(_CLOCK, f"?{highest + 1}")
-    return text, _CLOCK in sql
+    return text.replace(_SHARED, ""), _CLOCK in sql
 
 
 class Connection:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.db import Found, Row, SqlValue
+from cosignet.server.store.db import Found, Lockable, Row, SqlValue
 from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
 
 log = logging.getLogger("cosignet")
@@ -69,6 +69,9 @@ class SqliteTransaction:
         """Return what `make` makes of the first row, if any."""
         row = await self.fetch_one(sql, *values)
         return None if row is None else make(row)
+
+    async def lock(self, table: Lockable, id_: str) -> None:
+        """Do nothing: nobody else writes while this transaction runs."""
 
     def notify(self, topic: str, key: str) -> None:
         """Wake the listeners of a topic, once this transaction is durable."""

@@ -113,7 +113,7 @@ async def approve(
         "UPDATE confirmations SET status = 'approved', decided_at = clock_ms(), evidence_id = $2"
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()"
         " AND EXISTS (SELECT 1 FROM approvers a WHERE a.id = confirmations.approver_id"
-        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL)"
+        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL FOR SHARE)"
         " AND (risk = 'normal' OR match_code = $3)"
         " RETURNING decided_at",
         evidence_id,

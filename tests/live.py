@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ from cosignet.server.store.sqlite import SqliteDatabase
 
 Answer = TypeVar("Answer")
 START_SECONDS = 30
-OWNER_LINK = re.compile(r"http://localhost:\d+/register\?invite=\S+")
+OWNER_LINK = re.compile(r"https?://\S+/register\?invite=\S+")
 
 
 def free_port() -> int:
@@ -216,11 +216,21 @@ class Live:
 class Process:
     """The server as people start it: `cosignet serve`, a process of its own."""
 
-    def __init__(self, data_dir: Path, *, port: int | None = None, program: str = "cosignet"):
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        program: str = "cosignet",
+        options: Sequence[str] = (),
+        public_url: str | None = None,
+    ):
         self.port = port or free_port()
-        self.url = f"http://localhost:{self.port}"
+        self.listens_at = f"http://localhost:{self.port}"
+        self.url = public_url or self.listens_at
         self.data_dir = data_dir
         self.program = program
+        self.options = [*options, *(() if public_url is None else ("--port", str(self.port)))]
 
     @property
     def environ(self) -> dict[str, str]:
@@ -230,10 +240,10 @@ class Process:
         return inherited | own | engines.settings(self.data_dir)
 
     def __enter__(self) -> "Process":
-        self.stderr = self.data_dir.with_name(self.data_dir.name + ".stderr")
+        self.stderr = self.data_dir.with_name(f"{self.data_dir.name}.{self.port}.stderr")
         with self.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.program, "serve"],
+                [sys.executable, "-m", self.program, "serve", *self.options],
                 env=self.environ,
                 stderr=stderr,
                 stdin=subprocess.DEVNULL,
@@ -246,7 +256,7 @@ class Process:
         with httpx2.Client() as http:
             while self.process.poll() is None:
                 try:
-                    http.get(f"{self.url}/healthz")
+                    http.get(f"{self.listens_at}/healthz")
                     return
                 except httpx2.TransportError:
                     threading.Event().wait(0.02)

@@ -48,7 +48,7 @@ async def store_exists(url: str) -> bool:
     if not is_shared(url):
         return sqlite_path(url).exists()
     with _setting_up():
-        wire = await connect(url)
+        wire = await connect(url, "looks")
     try:
         [row] = await wire.fetch("SELECT to_regclass('schema_migrations') IS NOT NULL AS found")
         return row["found"]
@@ -104,7 +104,7 @@ async def _open(path: Path, clock: Callable[[], int]) -> SqliteDatabase:
 
 async def _open_shared(url: str) -> tuple[Database, list[str]]:
     with _setting_up():
-        wire = await connect(url)
+        wire = await connect(url, "looks")
         try:
             await check_server(wire)
         finally:

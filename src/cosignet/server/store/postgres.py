@@ -70,10 +70,10 @@ class PostgresDatabase:
     def __init__(self, url: str, *, patient: bool = False) -> None:
         """Know the database of a URL; connections are opened when they are needed."""
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
-        self.writers = Pool(partial(connect, url, patient=patient), WRITERS)
-        self._readers = Pool(partial(connect, url), READERS)
+        self.writers = Pool(partial(connect, url, "writes", patient=patient), WRITERS)
+        self._readers = Pool(partial(connect, url, "reads"), READERS)
         self._listener = PostgresListener(
-            partial(connect, url), CHANNEL, hear=self._hear, missed=self._missed
+            partial(connect, url, "listens"), CHANNEL, hear=self._hear, missed=self._missed
         )
         self.reader = PostgresReader(self._readers)
 

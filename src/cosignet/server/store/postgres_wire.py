@@ -81,10 +81,11 @@ _connect = cast(
 )
 
 
-async def connect(url: str, *, patient: bool = False) -> Wire:
+async def connect(url: str, purpose: str, *, patient: bool = False) -> Wire:
     """Open a connection whose commits are on the disk before they are acknowledged.
 
-    A `patient` one waits for its statements for as long as they take, as migrations need it.
+    The server's list of connections (`pg_stat_activity`) names its `purpose`. A `patient` one waits
+    for its statements for as long as they take, as migrations need it.
 
     Raises:
         SetupError: the URL cannot be used as it is; never tells it, as it may hold a password.
@@ -97,7 +98,7 @@ async def connect(url: str, *, patient: bool = False) -> Wire:
     }
     settings: dict[str, str] = {name: str(value) for name, value in limits.items()}
     settings |= {
-        "application_name": "cosignet",
+        "application_name": f"cosignet {purpose}",
         "default_transaction_isolation": "read committed",
         "standard_conforming_strings": "on",
         "jit": "off",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
-from tests.engines import engines
+from tests.engines import Engine, engines
 from tests.people import Person, Program
 
 from cosignet.core.access import Scope
@@ -77,11 +77,13 @@ class Live:
     settings: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock = field(default_factory=Clock)
     runtime: Runtime = field(init=False)
+    engine: Engine = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
     config: Config = field(init=False)
 
     def __enter__(self) -> "Live":
         port = self.port = free_port()
+        self.engine = engines.current
         environ = {
             "COSIGNET_DATA_DIR": str(self.data_dir),
             "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",

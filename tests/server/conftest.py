@@ -51,15 +51,22 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
+@pytest.fixture(autouse=True)
+def _servers_are_on_their_engine(request: pytest.FixtureRequest, engine: str) -> None:
+    """A fixture that outlives a test has to ask for `engine`, or it stays on the first one."""
+    for name in {"live", "live_https"} & set(request.fixturenames):
+        assert request.getfixturevalue(name).engine == engine
+
+
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder: Path = tmp_path_factory.mktemp("live") / "data"
     with Live(folder) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def live_https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live_https(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A server whose public URL is https, as behind a proxy that ends TLS."""
     folder: Path = tmp_path_factory.mktemp("live") / "data"
     with Live(folder, {"COSIGNET_PUBLIC_URL": "https://approve.example"}) as running:

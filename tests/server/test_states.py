@@ -35,7 +35,7 @@ class StoppedClock(Clock):
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("states") / "data"
     with Live(folder, clock=StoppedClock()) as running:
         with opened(database(running)) as rows:

@@ -22,6 +22,7 @@ from cosignet.server.store.connect import is_shared, store_exists
 
 FREE_DISK_BYTES_MIN = 100 * 1024 * 1024
 WORKERS_MAX = 64
+CLOCKS_APART_MS_MAX = 1_000
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -185,16 +186,20 @@ def _examine_folder(config: Config) -> Iterator[dict[str, str]]:
 
 
 def _examine_database() -> Iterator[dict[str, str]]:
-    async def owned(rt: Runtime) -> bool:
+    async def look(rt: Runtime) -> tuple[bool, int]:
         await operate.probe(rt)
-        return await operate.has_owner(rt, access.DEFAULT_ORGANISATION)
+        apart_ms = await operate.clocks_apart_ms(rt)
+        return await operate.has_owner(rt, access.DEFAULT_ORGANISATION), apart_ms
 
     try:
-        has_owner = with_runtime(owned)
+        has_owner, apart_ms = with_runtime(look)
     except Refusal as refusal:
         yield _row("database", "wrong", str(refusal))
         return
     yield _row("database", "fine", "it can be read and written")
+    if abs(apart_ms) > CLOCKS_APART_MS_MAX:
+        words = f"this machine's is {apart_ms} ms ahead of the database's; synchronise both"
+        yield _row("clock", "wrong", words)
     found = ("fine", "there is one") if has_owner else ("note", "nobody yet; `serve` prints a link")
     yield _row("owner", *found)
 

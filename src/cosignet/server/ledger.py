@@ -62,6 +62,21 @@ async def current(rt: Runtime, confirmation_id: str) -> Confirmation:
     return found
 
 
+async def after_refusal(rt: Runtime, confirmation_id: str) -> Confirmation:
+    """Return a confirmation as it is after the database refused to change it.
+
+    It may have been too late by the database's clock, and not yet by a node's that is behind it.
+
+    Raises:
+        NotFound, Unavailable.
+    """
+    found = await current(rt, confirmation_id)
+    if found.decided:
+        return found
+    await expire(rt, found)
+    return await current(rt, confirmation_id)
+
+
 async def visible(rt: Runtime, confirmation_id: str, view: str | None) -> Confirmation:
     """Return a confirmation to whoever has its link, a private one in an unlocked browser alone.
 

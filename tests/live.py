@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+from tests.engines import Engine, engines
 from tests.people import Person, Program
 
 from cosignet.core.access import Scope
@@ -29,7 +30,7 @@ from cosignet.server.store.sqlite import SqliteDatabase
 
 Answer = TypeVar("Answer")
 START_SECONDS = 30
-OWNER_LINK = re.compile(r"http://localhost:\d+/register\?invite=\S+")
+OWNER_LINK = re.compile(r"https?://\S+/register\?invite=\S+")
 
 
 def free_port() -> int:
@@ -42,11 +43,26 @@ def free_port() -> int:
 class Clock:
     """The system clock, moved by a test."""
 
+    stopped_at: int | None = None
+    """Unix milliseconds; None: it goes on."""
+
     def __init__(self) -> None:
-        self.offset_ms = 0
+        self._offset_ms = 0
+        self.moved: Callable[[], None] = lambda: None
+        """Called when it was moved: an engine with a clock of its own follows."""
 
     def __call__(self) -> int:
-        return app.now_ms() + self.offset_ms
+        return (app.now_ms() if self.stopped_at is None else self.stopped_at) + self.offset_ms
+
+    @property
+    def offset_ms(self) -> int:
+        """How far it was moved."""
+        return self._offset_ms
+
+    @offset_ms.setter
+    def offset_ms(self, offset_ms: int) -> None:
+        self._offset_ms = offset_ms
+        self.moved()
 
     def advance(self, seconds: float) -> None:
         """Move it forward, or back if negative."""
@@ -55,22 +71,26 @@ class Clock:
 
 @dataclass
 class Live:
-    """A server in a thread: real HTTP, real SQLite file; its clock and database are at hand."""
+    """A server in a thread: real HTTP, a real store; its clock and database are at hand."""
 
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock = field(default_factory=Clock)
     runtime: Runtime = field(init=False)
+    engine: Engine = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
     config: Config = field(init=False)
 
     def __enter__(self) -> "Live":
         port = self.port = free_port()
+        self.engine = engines.current
         environ = {
             "COSIGNET_DATA_DIR": str(self.data_dir),
             "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",
         }
-        self.config = read_config(environ | self.settings)
+        self.config = read_config(environ | engines.settings(self.data_dir) | self.settings)
+        self._set_clock()
+        self.clock.moved = self._set_clock
         started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)))
         self._thread.start()
@@ -80,6 +100,11 @@ class Live:
     def __exit__(self, *_: object) -> None:
         self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+        self.clock.moved = lambda: None
+
+    def _set_clock(self) -> None:
+        clock = self.clock
+        engines.set_clock(self.data_dir, stopped_at=clock.stopped_at, offset_ms=clock.offset_ms)
 
     async def _serve(self, started: threading.Event) -> None:
         self.loop = asyncio.get_running_loop()
@@ -113,7 +138,7 @@ class Live:
 
     @property
     def database(self) -> SqliteDatabase:
-        """Its database, to hold or fail commits."""
+        """Its SQLite database, to hold or fail commits."""
         assert isinstance(self.runtime.database, SqliteDatabase)
         return self.runtime.database
 
@@ -193,23 +218,34 @@ class Live:
 class Process:
     """The server as people start it: `cosignet serve`, a process of its own."""
 
-    def __init__(self, data_dir: Path, *, port: int | None = None, program: str = "cosignet"):
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        program: str = "cosignet",
+        options: Sequence[str] = (),
+        public_url: str | None = None,
+    ):
         self.port = port or free_port()
-        self.url = f"http://localhost:{self.port}"
+        self.listens_at = f"http://localhost:{self.port}"
+        self.url = public_url or self.listens_at
         self.data_dir = data_dir
         self.program = program
+        self.options = [*options, *(() if public_url is None else ("--port", str(self.port)))]
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment of every command on this installation."""
         own = {"COSIGNET_DATA_DIR": str(self.data_dir), "COSIGNET_PUBLIC_URL": self.url}
-        return {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")} | own
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")}
+        return inherited | own | engines.settings(self.data_dir)
 
     def __enter__(self) -> "Process":
-        self.stderr = self.data_dir.with_name(self.data_dir.name + ".stderr")
+        self.stderr = self.data_dir.with_name(f"{self.data_dir.name}.{self.port}.stderr")
         with self.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.program, "serve"],
+                [sys.executable, "-m", self.program, "serve", *self.options],
                 env=self.environ,
                 stderr=stderr,
                 stdin=subprocess.DEVNULL,
@@ -222,7 +258,7 @@ class Process:
         with httpx2.Client() as http:
             while self.process.poll() is None:
                 try:
-                    http.get(f"{self.url}/healthz")
+                    http.get(f"{self.listens_at}/healthz")
                     return
                 except httpx2.TransportError:
                     threading.Event().wait(0.02)

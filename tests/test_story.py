@@ -3,19 +3,21 @@
 import hashlib
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import NODE
+from tests.engines import ENGINES, engines
 from tests.live import Process
 from tests.people import Person, Program
 
 SELF_CHECK = Path(__file__).parent / "js" / "selfcheck.mjs"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Process:
-    with Process(tmp_path / "data") as running:
+@pytest.fixture(params=ENGINES)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
+    with engines.used(request.param), Process(tmp_path / "data") as running:
         yield running
 
 

@@ -46,8 +46,8 @@ class Hit:
 class Barrage:
     """Several processes that fire their shares of one list together."""
 
-    def __init__(self, port: int, *, processes: int = 2, connections: int = 8) -> None:
-        self._port = port
+    def __init__(self, *ports: int, processes: int = 2, connections: int = 8) -> None:
+        self._ports = ports
         self._count = processes
         self._connections = connections
 
@@ -69,8 +69,10 @@ class Barrage:
     ) -> list[Hit]:
         """Fire all shots, dealt out in turn, and return the hits in the order of the shots."""
         shares = [shots[first :: self._count] for first in range(self._count)]
-        for process, share in zip(self._processes, shares, strict=True):
-            order = {"port": self._port, "connections": self._connections}
+        for number, (process, share) in enumerate(zip(self._processes, shares, strict=True)):
+            # Of several ports each process takes one.
+            port = self._ports[number % len(self._ports)]
+            order = {"port": port, "connections": self._connections}
             self._tell(process, json.dumps(order | {"shots": [shot.wire for shot in share]}))
         for process in self._processes:
             assert self._hear(process) == "ready"

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 import pytest
+from tests.engines import engines
 from tests.live import Live
 
 from cosignet.core.errors import SetupError
@@ -15,7 +16,7 @@ from cosignet.server.install import open_installation, rebind
 
 def config(folder: Path, url: str = "http://localhost:8000", **more: str) -> Config:
     environ = {"COSIGNET_DATA_DIR": str(folder), "COSIGNET_PUBLIC_URL": url}
-    return read_config(environ | more)
+    return read_config(environ | engines.settings(folder) | more)
 
 
 def start(configured: Config) -> None:
@@ -30,6 +31,7 @@ def take_url(configured: Config) -> None:
     asyncio.run(rebind(configured, clock=now_ms, random=secrets.token_bytes))
 
 
+@pytest.mark.engine("sqlite")
 def test_a_fresh_store_gets_private_files(tmp_path: Path) -> None:
     start(config(tmp_path / "data"))
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
@@ -64,6 +66,7 @@ def test_another_encryption_key_is_refused(tmp_path: Path) -> None:
         start(config(tmp_path, COSIGNET_ENCRYPTION_KEY=other))
 
 
+@pytest.mark.engine("sqlite")
 def test_a_lost_encryption_key_is_never_made_anew(tmp_path: Path) -> None:
     start(config(tmp_path))
     (tmp_path / "encryption.key").unlink()
@@ -79,5 +82,5 @@ def test_a_key_of_the_wrong_size_is_refused(tmp_path: Path, key: str) -> None:
 
 
 def test_another_engine_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="COSIGNET_DATABASE_URL"):
-        start(config(tmp_path, COSIGNET_DATABASE_URL="postgresql://localhost/x"))
+    with pytest.raises(SetupError, match=r"COSIGNET_DATABASE_URL.*postgresql://"):
+        start(config(tmp_path, COSIGNET_DATABASE_URL="mysql://localhost/x"))

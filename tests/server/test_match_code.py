@@ -25,7 +25,7 @@ WAIT_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("match") / "data"
     with Live(folder, clock=StoppedClock()) as running:
         yield running

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.engines import Wrong, engines
 from tests.live import Process, free_port
 from tests.people import Person, Program
 from tests.server.rows import opened, value
@@ -39,7 +40,8 @@ def bring_up(
     monkeypatch.setattr(migrate, "migrations", lambda: list(files))
 
     async def run() -> list[str]:
-        database, applied = await open_database(f"sqlite:///{path}", clock=lambda: 1)
+        url = engines.settings(path.parent).get("COSIGNET_DATABASE_URL", f"sqlite:///{path}")
+        database, applied = await open_database(url, clock=lambda: 1)
         await database.close()
         return applied
 
@@ -109,7 +111,7 @@ def test_a_migration_that_fails_leaves_nothing_of_any(
 ) -> None:
     path = tmp_path / "store.db"
     wrong = ("0003_wrong.sql", "CREATE TABLE more (id TEXT);\nINSERT INTO nowhere VALUES (1);\n")
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(Wrong):
         bring_up(path, monkeypatch, FIRST, SECOND, wrong)
     assert tables(path) == set()
     bring_up(path, monkeypatch, FIRST, SECOND)
@@ -146,6 +148,7 @@ for folder in sys.argv[1:]:
 """
 
 
+@pytest.mark.engine("sqlite")
 def test_processes_that_start_together_make_one_store_with_one_key(tmp_path: Path) -> None:
     folders = [tmp_path / str(number) for number in range(8)]
     command = [sys.executable, "-c", START_TOGETHER, *map(str, folders)]
@@ -161,6 +164,7 @@ def test_processes_that_start_together_make_one_store_with_one_key(tmp_path: Pat
             assert value(rows, "SELECT count(*) FROM organisations") == 2
 
 
+@pytest.mark.engine("sqlite")
 def test_what_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     content = b"no database, but long enough to be one" * 100
@@ -170,6 +174,7 @@ def test_what_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
     assert path.read_bytes() == content
 
 
+@pytest.mark.engine("sqlite")
 def test_a_file_system_without_shared_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +213,7 @@ def start_another(server: Process, **settings: str) -> "subprocess.CompletedProc
     )
 
 
+@pytest.mark.engine("sqlite")
 def test_a_second_server_on_the_same_file_says_so_and_ends(server: Process) -> None:
     linked = server.data_dir.with_name("by another name.db")
     linked.symlink_to(server.data_dir / "cosignet.db")
@@ -227,6 +233,7 @@ def test_a_server_that_was_killed_leaves_its_place_to_the_next(server: Process) 
         assert Person(another.url).http.get("/readyz").is_success
 
 
+@pytest.mark.engine("sqlite")
 def test_a_lock_is_one_per_file(tmp_path: Path) -> None:
     held = [lock_for_serving(f"sqlite:///{tmp_path / name}") for name in ("a.db", "b.db")]
     with pytest.raises(SetupError, match="Another server"):

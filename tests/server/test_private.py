@@ -32,7 +32,7 @@ PROMPT_SECONDS = 5 * 60
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("private") / "data"
     with Live(folder, clock=StoppedClock()) as running:
         yield running

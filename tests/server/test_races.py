@@ -17,7 +17,7 @@ from tests.live import Live
 from tests.people import JSON, Person, Program, raise_for
 from tests.server.barrage import Barrage, Hit, Shot
 from tests.server.rows import add_webhook, check, opened, value
-from tests.server.together import Disk, background, eventually
+from tests.server.together import Disk, Wanted, background, eventually
 
 from cosignet.server.services.invite import Terms
 from cosignet.server.store import credentials
@@ -111,16 +111,16 @@ class Contest:
 def test_of_all_who_decide_at_once_one_wins_and_no_read_goes_back(
     live: Live, program: Program, alex: Person, barrage: Barrage
 ) -> None:
-    disk = Disk(live)
+    transactions = Wanted(live)
     alex.http.get("/confirm/" + program.ask(alex.username)["id"])  # gives the page's cookie
     seen: Counter[str] = Counter()
     for batch in range(10):
         contests = [Contest(program, alex) for _ in range(40)]
-        wanted = disk.wanted
+        wanted = transactions.count
 
         def run_out_of_time(wanted: int = wanted, batch: int = batch) -> None:
             if batch % 2:
-                eventually(lambda: disk.wanted > wanted + 30)
+                eventually(lambda: transactions.count > wanted + 30)
                 live.clock.advance(61)
 
         fired = barrage.fire([shot for one in contests for shot in one.shots], run_out_of_time)
@@ -149,6 +149,7 @@ def test_fifty_posts_of_one_assertion_are_one_approval(
     assert single(live, "SELECT count(*) FROM credentials WHERE flagged_at IS NOT NULL") == 0
 
 
+@pytest.mark.engine("sqlite")  # on PostgreSQL: test_postgres_races.py
 def test_a_double_post_that_loses_late_is_no_copied_passkey(
     live: Live, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +285,7 @@ def test_a_counter_only_ever_goes_up_whatever_comes_first(
     assert alex.approve(left).status_code == 200
 
 
+@pytest.mark.engine("sqlite")  # on PostgreSQL: test_postgres_races.py
 def test_of_two_uses_of_one_count_one_is_refused_and_the_passkey_flagged(
     live: Live, program: Program
 ) -> None:

@@ -1,15 +1,15 @@
 """Every change of status there is, every one there is not, and time, which also decides."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from tests.engines import Refused
 from tests.live import Clock, Live
 from tests.people import Person, Program
-from tests.server.rows import add_webhook, check, opened, value
+from tests.server.rows import Rows, add_webhook, check, opened, value
 from tests.server.together import background
 
 from cosignet.core.confirmation import TRANSITIONS, Status
@@ -27,18 +27,15 @@ class StoppedClock(Clock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.started_at = app.now_ms()
-
-    def __call__(self) -> int:
-        return self.started_at + self.offset_ms
+        self.stopped_at = self._started_at = app.now_ms()
 
     def set(self, at: int) -> None:
         """Move it to a time (unix milliseconds)."""
-        self.offset_ms = at - self.started_at
+        self.offset_ms = at - self._started_at
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("states") / "data"
     with Live(folder, clock=StoppedClock()) as running:
         with opened(database(running)) as rows:
@@ -312,7 +309,7 @@ def test_the_statement_that_approves_asks_whether_the_passkey_is_still_good(
     ],
 )
 def test_the_table_itself_refuses_a_state_that_is_none(live: Live, asked: Asked, row: str) -> None:
-    with opened(database(live)) as rows, pytest.raises(sqlite3.IntegrityError):
+    with opened(database(live)) as rows, pytest.raises(Refused):
         rows.execute(f"UPDATE confirmations SET {row} WHERE id = ?", [asked.id])
 
 
@@ -384,7 +381,7 @@ def test_a_list_shows_nothing_pending_that_is_late_however_many_there_are(
         assert value(rows, sql, clock()) == 0
 
 
-def copy_many(rows: sqlite3.Connection, confirmation: str, count: int) -> None:
+def copy_many(rows: Rows, confirmation: str, count: int) -> None:
     """Make copies of a pending confirmation."""
     numbers = f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
     columns = [row["name"] for row in rows.execute("PRAGMA table_info(confirmations)")]

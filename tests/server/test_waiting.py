@@ -30,7 +30,7 @@ SOON_SECONDS = 15
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("waiting") / "data"
     with Live(folder) as running:
         with opened(running.data_dir / "cosignet.db") as rows:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tests.live import Live
 
-from cosignet.server.store.db import SqlValue
+from cosignet.server.store.db import SqlValue, Transaction
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
 
 Answer = TypeVar("Answer")
@@ -34,6 +34,19 @@ def background() -> Iterator[Callable[..., Future[Answer]]]:
     """Give a function that runs another one in a thread; all have ended after the block."""
     with ThreadPoolExecutor(64) as pool:
         yield pool.submit
+
+
+class Wanted:
+    """Counts how many transactions a server has asked for."""
+
+    def __init__(self, live: Live) -> None:
+        self.count = 0
+        self._transaction = live.runtime.database.transaction
+        live.runtime.database.transaction = self._counted
+
+    def _counted(self, *, refuses_first: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        self.count += 1
+        return self._transaction(refuses_first=refuses_first)
 
 
 class Disk:

@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     serve = _add(commands.add_parser, "serve", "running.serve", "Start the server.")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     serve.add_argument("--port", type=int, help="port to listen on (that of the public URL)")
+    serve.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes, on PostgreSQL only (%(default)s)",
+    )
     migrate = _add(commands.add_parser, "migrate", "running.migrate", "Update the database.")
     migrate.add_argument(
         "--take-public-url",

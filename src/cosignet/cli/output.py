@@ -10,9 +10,9 @@ from typing import Any, TypeVar, cast
 from cosignet.core.characters import is_hidden
 from cosignet.core.errors import SetupError
 from cosignet.server.app import opened
-from cosignet.server.config import read_config
+from cosignet.server.config import Config, read_config
 from cosignet.server.runtime import Runtime
-from cosignet.server.store.connect import sqlite_path
+from cosignet.server.store.connect import is_shared, store_exists
 
 Answer = TypeVar("Answer")
 
@@ -21,17 +21,25 @@ def with_runtime(work: Callable[[Runtime], Awaitable[Answer]]) -> Answer:
     """Open the configured installation, do one piece of work on it, and close it."""
 
     config = read_config()
-    if not sqlite_path(config.database_url).exists():
-        raise SetupError(
-            f"There is no store in {config.data_dir}. Set COSIGNET_DATA_DIR to the server's "
-            "folder; a new store is made by `cosignet serve` or `cosignet migrate`."
-        )
 
     async def run() -> Answer:
+        if not await store_exists(config.database_url):
+            raise SetupError(_no_store(config))
         async with opened(config) as runtime:
             return await work(runtime)
 
     return asyncio.run(run())
+
+
+def _no_store(config: Config) -> str:
+    if is_shared(config.database_url):
+        where = "that database. Set COSIGNET_DATABASE_URL to the server's"
+    else:
+        where = f"{config.data_dir}. Set COSIGNET_DATA_DIR to the server's folder"
+    return (
+        f"There is no store in {where}; a new store is made by `cosignet serve` or "
+        "`cosignet migrate`."
+    )
 
 
 def say(*lines: str) -> None:

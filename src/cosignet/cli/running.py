@@ -6,20 +6,23 @@ import secrets
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from cosignet.cli.output import print_table, say, with_runtime
-from cosignet.core.errors import Refusal, SetupError
+from cosignet.cli.workers import Supervisor
+from cosignet.core.errors import FieldInvalid, Refusal, SetupError
 from cosignet.server import app
 from cosignet.server.config import Config, read_config
 from cosignet.server.install import KEY_FILE, rebind
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access, invite, operate
-from cosignet.server.store.connect import sqlite_path
+from cosignet.server.store.connect import is_shared, store_exists
 
 FREE_DISK_BYTES_MIN = 100 * 1024 * 1024
+WORKERS_MAX = 64
+CLOCKS_APART_MS_MAX = 1_000
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -35,8 +38,43 @@ def serve(options: argparse.Namespace) -> int:
     async def on_start(rt: Runtime) -> None:
         await _announce(rt, config)
 
-    app.run(config, host=options.host, port=port, on_start=on_start)
+    if _workers(options, config) > 1:
+        _serve_together(options, config, port, on_start)
+    else:
+        app.run(config, host=options.host, port=port, on_start=on_start)
     return 0
+
+
+def _workers(options: argparse.Namespace, config: Config) -> int:
+    if not 1 <= options.workers <= WORKERS_MAX:
+        raise FieldInvalid(f"1 to {WORKERS_MAX}", field="--workers")
+    if options.workers > 1 and not is_shared(config.database_url):
+        raise SetupError(
+            "SQLite is served by one process. Leave --workers out, or set COSIGNET_DATABASE_URL "
+            "to PostgreSQL's: postgresql://user:password@host/database."
+        )
+    return options.workers
+
+
+def _serve_together(
+    options: argparse.Namespace,
+    config: Config,
+    port: int,
+    on_start: Callable[[Runtime], Awaitable[None]],
+) -> None:
+    """Open the port and the store once, say so, and leave both to the workers."""
+
+    async def prepare() -> app.OpenPort:
+        listening = await app.listen(options.host, port)
+        async with app.opened(config) as runtime:
+            await on_start(runtime)
+        return listening
+
+    # On a loop that ends before the first worker is started: nothing of it is shared with them.
+    listening = asyncio.run(prepare())
+    Supervisor(
+        options.workers, lambda lifeline: app.work(config, listening, lifeline=lifeline)
+    ).run()
 
 
 def migrate(options: argparse.Namespace) -> int:
@@ -63,7 +101,8 @@ async def _open(config: Config) -> None:
 
 
 async def _announce(rt: Runtime, config: Config) -> None:
-    say(f"Cosignet answers at {config.public_url}; its data is in {config.data_dir}.")
+    where = "PostgreSQL" if is_shared(config.database_url) else config.data_dir
+    say(f"Cosignet answers at {config.public_url}; its data is in {where}.")
     if rt.trust_api_invites:
         say(
             "API keys of scope `admin` can enrol approvers without your say "
@@ -78,11 +117,19 @@ async def _announce(rt: Runtime, config: Config) -> None:
             f"    {link.register_url(config.public_url)}",
             "",
             "Your first API key is shown there. Then, for another key, or another approver:",
+            *_needed(config),
             "",
             f"    {_command(config, 'apikey create --name my-agent')}",
             f"    {_command(config, 'invite create --username alex')}",
             "",
         )
+
+
+def _needed(config: Config) -> list[str]:
+    # Neither is printed: both are secrets.
+    if not is_shared(config.database_url):
+        return []
+    return ["(with this server's COSIGNET_DATABASE_URL and COSIGNET_ENCRYPTION_KEY)"]
 
 
 def _command(config: Config, arguments: str) -> str:
@@ -104,7 +151,12 @@ def _examine() -> Iterator[dict[str, str]]:
     yield _row("settings", "fine", config.public_url)
     yield from _examine_invites(config)
     yield from _examine_folder(config)
-    if not sqlite_path(config.database_url).exists():
+    try:
+        exists = asyncio.run(store_exists(config.database_url))
+    except SetupError as refusal:
+        yield _row("database", "wrong", str(refusal))
+        return
+    if not exists:
         yield _row("database", "note", "there is none yet; `cosignet serve` makes one")
         return
     yield from _examine_database()
@@ -134,16 +186,20 @@ def _examine_folder(config: Config) -> Iterator[dict[str, str]]:
 
 
 def _examine_database() -> Iterator[dict[str, str]]:
-    async def owned(rt: Runtime) -> bool:
+    async def look(rt: Runtime) -> tuple[bool, int]:
         await operate.probe(rt)
-        return await operate.has_owner(rt, access.DEFAULT_ORGANISATION)
+        apart_ms = await operate.clocks_apart_ms(rt)
+        return await operate.has_owner(rt, access.DEFAULT_ORGANISATION), apart_ms
 
     try:
-        has_owner = with_runtime(owned)
+        has_owner, apart_ms = with_runtime(look)
     except Refusal as refusal:
         yield _row("database", "wrong", str(refusal))
         return
     yield _row("database", "fine", "it can be read and written")
+    if abs(apart_ms) > CLOCKS_APART_MS_MAX:
+        words = f"this machine's is {apart_ms} ms ahead of the database's; synchronise both"
+        yield _row("clock", "wrong", words)
     found = ("fine", "there is one") if has_owner else ("note", "nobody yet; `serve` prints a link")
     yield _row("owner", *found)
 

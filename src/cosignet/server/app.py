@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
+import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import uvicorn
 import uvloop
@@ -27,6 +29,8 @@ from cosignet.server.worker import sweep
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
+OpenPort: TypeAlias = socket.socket
+"""A port that is listened on, to be handed to the processes that serve it."""
 
 
 def now_ms() -> int:
@@ -109,6 +113,50 @@ async def serve(
     # Held until the process ends.
     lock_for_serving(config.database_url)
     await _require_port(host, port)
+    await _serve(config, host, port, on_start, None)
+
+
+def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
+    """Serve on a port that is open already, as one of several processes, until told to stop.
+
+    It stops, too, as soon as `lifeline`, a descriptor, reads as ended: then nobody supervises it.
+
+    Raises:
+        SetupError: the database cannot be opened like this.
+    """
+
+    async def on_start(_: Runtime) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(lifeline, _stop_alone, lifeline)
+
+    host, port = listening.getsockname()[:2]
+    uvloop.run(_serve(config, host, port, on_start, [listening]))
+
+
+def _stop_alone(lifeline: int) -> None:
+    asyncio.get_running_loop().remove_reader(lifeline)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def listen(host: str, port: int) -> OpenPort:
+    """Open the port that several processes will serve.
+
+    Raises:
+        SetupError: it cannot be opened.
+    """
+    await _require_port(host, port)
+    listening = uvicorn.Config("", host=host, port=port, log_level="warning").bind_socket()
+    listening.listen(BACKLOG)
+    return listening
+
+
+async def _serve(
+    config: Config,
+    host: str,
+    port: int,
+    on_start: Callable[[Runtime], Awaitable[None]],
+    sockets: list[socket.socket] | None,
+) -> None:
     async with opened(config) as runtime:
         server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
         background = asyncio.create_task(sweep(runtime))
@@ -116,7 +164,7 @@ async def serve(
         gc.collect()
         gc.freeze()
         try:
-            await server.serve()
+            await server.serve(sockets)
         finally:
             background.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -16,7 +16,8 @@ DEFAULT_DATA_DIR = "./cosignet-data"
 SETTINGS = {
     "COSIGNET_PUBLIC_URL": "The URL people and programs reach this server at.",
     "COSIGNET_DATA_DIR": "Folder of the SQLite file and the generated keys.",
-    "COSIGNET_DATABASE_URL": "sqlite:////absolute/path or sqlite:///relative/path.",
+    "COSIGNET_DATABASE_URL": "sqlite:////absolute/path, sqlite:///relative/path or"
+    " postgresql://user:password@host/database.",
     "COSIGNET_ENCRYPTION_KEY": "32 bytes in base64; seals what is stored and shown again.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
@@ -34,7 +35,8 @@ class Config:
     public_url: str
     rp_id: str
     data_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
+    """It may hold a password."""
     encryption_key: str | None = field(repr=False)
     """As given, in base64; None: the one in the data directory."""
     trust_api_invites: bool

@@ -15,7 +15,7 @@ from cosignet.server.ledger import MONITOR_KEY_PURPOSE
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SECRET_BYTES, Sealer
 from cosignet.server.store import confirmations, installation, organisations
-from cosignet.server.store.connect import open_database, sqlite_path
+from cosignet.server.store.connect import is_shared, open_database, sqlite_path
 from cosignet.server.store.db import Database
 from cosignet.server.store.installation import Installation
 from cosignet.server.webauthn import RelyingParty
@@ -126,6 +126,12 @@ def _encryption_key(config: Config, random: Callable[[int], bytes]) -> bytes:
     if config.encryption_key is not None:
         return _decode_key(config.encryption_key, "COSIGNET_ENCRYPTION_KEY")
     path = config.data_dir / KEY_FILE
+    if is_shared(config.database_url) and not path.exists():
+        # Every node needs the same one; each would make its own.
+        raise SetupError(
+            "On PostgreSQL set COSIGNET_ENCRYPTION_KEY, the same on every node. For a new store, "
+            "make one and keep it: openssl rand -base64 32"
+        )
     # Looked for before the key, as another process may be making both, the key first.
     store_exists = sqlite_path(config.database_url).exists()
     if not path.exists():

@@ -44,9 +44,12 @@ MONITOR_KEY_PURPOSE = "monitor-key"
 async def current(rt: Runtime, confirmation_id: str) -> Confirmation:
     """Return a confirmation as it is; perform its expiry first if that is due.
 
+    Whether it is due is the database's to say: by a node's clock that runs ahead it may be pending
+    a moment longer.
+
     Raises:
         NotFound: there is none.
-        Unavailable: the expiry is due and could not be performed; it is never just assumed.
+        Unavailable: the expiry could not be performed; it is never just assumed.
     """
     found = await confirmations.get(rt.database.reader, confirmation_id)
     if found is None:
@@ -55,9 +58,24 @@ async def current(rt: Runtime, confirmation_id: str) -> Confirmation:
         return found
     await expire(rt, found)
     found = await confirmations.get(rt.database.reader, confirmation_id)
-    if found is None or not found.decided:
+    if found is None:
         raise Unavailable("the expiry could not be performed")
     return found
+
+
+async def after_refusal(rt: Runtime, confirmation_id: str) -> Confirmation:
+    """Return a confirmation as it is after the database refused to change it.
+
+    It may have been too late by the database's clock, and not yet by a node's that is behind it.
+
+    Raises:
+        NotFound, Unavailable.
+    """
+    found = await current(rt, confirmation_id)
+    if found.decided:
+        return found
+    await expire(rt, found)
+    return await current(rt, confirmation_id)
 
 
 async def visible(rt: Runtime, confirmation_id: str, view: str | None) -> Confirmation:

@@ -31,14 +31,20 @@ class Waiters:
             if not self._events[key]:
                 del self._events[key]
 
-    def wake(self, key: str) -> None:
-        """Wake whoever waits for a key."""
+    def wake(self, key: str | None) -> None:
+        """Wake whoever waits for a key; for None everybody, who then look for themselves."""
+        if key is None:
+            self._wake_all()
+            return
         for event in self._events.get(key, ()):
             event.set()
 
     def release(self) -> None:
         """Wake everybody, for ever."""
         self.released = True
+        self._wake_all()
+
+    def _wake_all(self) -> None:
         for events in self._events.values():
             for event in events:
                 event.set()

@@ -12,7 +12,7 @@ from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.errors import ApproverUnknown, NotTheCreator
 from cosignet.core.match_code import MATCH_RANDOM_BYTES, draw_match_code
 from cosignet.core.payload import payload_hash
-from cosignet.server.ledger import already_decided, current, owe_deliveries
+from cosignet.server.ledger import after_refusal, already_decided, current, owe_deliveries
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import approvers, confirmations
 
@@ -67,10 +67,9 @@ async def cancel(rt: Runtime, key: ApiKey, confirmation: Confirmation) -> Confir
         at = await confirmations.cancel(tx, confirmation.id)
         if at is not None:
             await owe_deliveries(rt, tx, confirmation, Status.EXPIRED, at=at)
-    found = await current(rt, confirmation.id)
     if at is None:
-        raise already_decided(found)
-    return found
+        raise already_decided(await after_refusal(rt, confirmation.id))
+    return await current(rt, confirmation.id)
 
 
 async def _misleads(payload: str, context: str) -> bool:

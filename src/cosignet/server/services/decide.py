@@ -10,8 +10,8 @@ from cosignet.core.jsontext import JsonValue, write_json
 from cosignet.core.leaf import SignedBy, assertion_hash
 from cosignet.core.match_code import MatchCodeMissing, MatchCodeWait, MatchCodeWrong
 from cosignet.server.ledger import (
+    after_refusal,
     already_decided,
-    current,
     owe_deliveries,
     pending,
     record_credential,
@@ -207,7 +207,7 @@ async def _check_pick(
     seconds = max(1, -(-wait_ms // 1000))
     if is_right is False:
         raise MatchCodeWrong(field="matchCode", retryAfterSeconds=seconds)
-    found = await current(rt, confirmation.id)
+    found = await after_refusal(rt, confirmation.id)
     raise already_decided(found) if found.decided else MatchCodeWait(retryAfterSeconds=seconds)
 
 
@@ -290,7 +290,7 @@ async def _lost(
     rt: Runtime, confirmation: Confirmation, purpose: Purpose, credential: JsonValue
 ) -> Refusal:
     """Return, or raise, why a decision was not recorded."""
-    found = await current(rt, confirmation.id)
+    found = await after_refusal(rt, confirmation.id)
     if found.decided:
         return already_decided(found)
     # Still pending: the approver or the passkey changed between the check and the decision.

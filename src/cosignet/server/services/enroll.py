@@ -131,6 +131,7 @@ async def complete(rt: Runtime, code: str, username: str, credential: JsonValue)
         rt, approver, verified, enroller=invite.enroller, enroller_id=invite.enroller_id
     )
     async with rt.database.transaction() as tx:
+        await _lock(tx, invite, existing)
         await _use_invite(tx, invite)
         if existing is None and not await approvers.insert(tx, approver):
             raise UsernameTaken(field="username")
@@ -159,6 +160,19 @@ async def _existing(rt: Runtime, invite: Invite, name: str) -> Approver | None:
     if await approvers.by_username(rt.database.reader, invite.organisation_id, name) is not None:
         raise UsernameTaken(field="username")
     return None
+
+
+async def _lock(tx: Transaction, invite: Invite, existing: Approver | None) -> None:
+    """Hold still what an invite's worth depends on, in the order everybody keeps."""
+    if invite.role is Role.OWNER:
+        await tx.lock("organisations", invite.organisation_id)
+    people: set[str] = set() if existing is None else {existing.id}
+    if invite.enroller_id is not None and invite.enroller is Enroller.MEMBER:
+        people.add(invite.enroller_id)
+    elif invite.enroller_id is not None:
+        await tx.lock("api_keys", invite.enroller_id)
+    for approver_id in sorted(people):
+        await tx.lock("approvers", approver_id)
 
 
 async def _use_invite(tx: Transaction, invite: Invite) -> None:

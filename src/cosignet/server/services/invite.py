@@ -114,6 +114,7 @@ async def by_member(
     )
     sealed = rt.seal(code.encode(), purpose=CODE_PURPOSE)
     async with rt.database.transaction() as tx:
+        await tx.lock("approvers", member.id)
         await record_use(tx, known)
         now = await approvers.get(tx, member.id)
         if now is None or now.role is not Role.OWNER or not now.may_decide:
@@ -124,8 +125,6 @@ async def by_member(
 
 async def for_owner(rt: Runtime, organisation: Organisation) -> CodedInvite | None:
     """Return a fresh link for the first owner, ending older ones; None once somebody owns."""
-    if await approvers.owner_exists(rt.database.reader, organisation.id):
-        return None
     invite, code = _new_invite(
         rt,
         organisation,
@@ -136,6 +135,11 @@ async def for_owner(rt: Runtime, organisation: Organisation) -> CodedInvite | No
         role=Role.OWNER,
     )
     async with rt.database.transaction() as tx:
+        # Of nodes that start together one has the last word, and whoever registers is before or
+        # after it.
+        await tx.lock("organisations", organisation.id)
+        if await approvers.owner_exists(tx, organisation.id):
+            return None
         await invites.revoke_owner_links(tx, organisation.id)
         await invites.insert(tx, invite, code_hash=digest(code), code_sealed=None)
     return CodedInvite(invite, code)

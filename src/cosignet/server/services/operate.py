@@ -14,6 +14,11 @@ async def probe(rt: Runtime) -> None:
         await installation.probe(tx)
 
 
+async def clocks_apart_ms(rt: Runtime) -> int:
+    """Return by how many milliseconds this node's clock is ahead of the database's, or behind."""
+    return rt.clock() - await installation.now(rt.database.reader)
+
+
 async def has_owner(rt: Runtime, slug: str) -> bool:
     """Whether somebody owns the organisation of that slug."""
     organisation = await organisations.by_slug(rt.database.reader, slug)

@@ -74,6 +74,7 @@ async def activate(
     if member.role not in ACTIVATING_ROLES:
         raise RoleMissing
     async with rt.database.transaction() as tx:
+        await tx.lock("approvers", member.id)
         await record_use(tx, known)
         changed = await approvers.activate_by(tx, member, approver_id)
         found = await approvers.get(tx, approver_id)
@@ -97,6 +98,8 @@ async def revoke_passkey(rt: Runtime, session: Session, row_id: str, credential:
     approver_id = session.approver.id
     known = await confirm_change(rt, session, Change("revoke_passkey", row_id), credential)
     async with rt.database.transaction() as tx:
+        # Two passkeys that end each other at once would each see the other alive.
+        await tx.lock("approvers", approver_id)
         await record_use(tx, known)
         if not await credentials.revoke_unless_last(tx, row_id, approver_id):
             live = [
@@ -161,6 +164,7 @@ async def complete_passkey(rt: Runtime, session: Session, credential: JsonValue)
         enroller_id=session.approver.id,
     )
     async with rt.database.transaction() as tx:
+        await tx.lock("approvers", session.approver.id)
         now = await approvers.get(tx, session.approver.id)
         if now is None or now.revoked_at is not None:
             raise ApproverRevoked

@@ -11,6 +11,8 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.store import confirmations
 
 EXPIRY_BATCH = 500
+CLOCKS_APART_SECONDS = 0.005
+"""How long to wait for the database's clock, where it is behind this node's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             if found.decided or left <= 0 or rt.waiters.released:
                 return found
             until_expiry = (found.expires_at - rt.clock()) / 1000
-            await _sleep(woken, min(left, max(until_expiry, 0.001)))
+            # Late by this node's clock and pending all the same: the database's clock is behind.
+            until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
+            await _sleep(woken, min(left, until_look, rt.database.poll_seconds))
 
 
 async def page(

@@ -2,18 +2,22 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from cosignet.core.errors import SetupError
+from cosignet.core.errors import SetupError, Unavailable
 from cosignet.server.store.db import Database
 from cosignet.server.store.migrate import migrate
+from cosignet.server.store.postgres import PostgresDatabase
+from cosignet.server.store.postgres_wire import check_server, connect, disconnect, is_outage
 from cosignet.server.store.sqlite import SqliteDatabase
 from cosignet.server.store.sqlite_file import hold_exclusively
 
 OPENING_ATTEMPTS = 100
 OPENING_PAUSE_SECONDS = 0.05
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 def sqlite_path(url: str) -> Path:
@@ -24,13 +28,41 @@ def sqlite_path(url: str) -> Path:
     """
     if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
         raise SetupError(
-            "COSIGNET_DATABASE_URL must be sqlite:////absolute/path or sqlite:///relative/path."
+            "COSIGNET_DATABASE_URL must be sqlite:////absolute/path, sqlite:///relative/path or "
+            "postgresql://user:password@host/database."
         )
     return Path(url.removeprefix(_SQLITE))
 
 
-def lock_for_serving(url: str) -> int:
-    """Take the database for one server process; see `hold_exclusively`."""
+def is_shared(url: str) -> bool:
+    """Whether several nodes may serve the database: whether it is PostgreSQL."""
+    return url.startswith(_POSTGRES)
+
+
+async def store_exists(url: str) -> bool:
+    """Whether the database has been made, and migrated at least once.
+
+    Raises:
+        SetupError: nobody can tell, as it cannot be reached or the URL is wrong.
+    """
+    if not is_shared(url):
+        return sqlite_path(url).exists()
+    with _setting_up():
+        wire = await connect(url, "looks")
+    try:
+        [row] = await wire.fetch("SELECT to_regclass('schema_migrations') IS NOT NULL AS found")
+        return row["found"]
+    finally:
+        await disconnect(wire)
+
+
+def lock_for_serving(url: str) -> int | None:
+    """Take the database for one server process, if it cannot have several.
+
+    See `hold_exclusively`.
+    """
+    if is_shared(url):
+        return None
     path = sqlite_path(url)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return hold_exclusively(path)
@@ -40,8 +72,10 @@ async def open_database(url: str, *, clock: Callable[[], int]) -> tuple[Database
     """Open and migrate; return the database and the migrations that were applied.
 
     Raises:
-        SetupError: the URL or the schema is not this program's.
+        SetupError: the URL or the schema is not this program's, or the database is away.
     """
+    if is_shared(url):
+        return await _open_shared(url)
     path = sqlite_path(url)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
@@ -66,3 +100,37 @@ async def _open(path: Path, clock: Callable[[], int]) -> SqliteDatabase:
                 raise
         await asyncio.sleep(OPENING_PAUSE_SECONDS)
     return SqliteDatabase(path, clock=clock)
+
+
+async def _open_shared(url: str) -> tuple[Database, list[str]]:
+    with _setting_up():
+        wire = await connect(url, "looks")
+        try:
+            await check_server(wire)
+        finally:
+            await disconnect(wire)
+        patient = PostgresDatabase(url, patient=True)
+        try:
+            async with patient.alone():
+                applied = await migrate(patient)
+        finally:
+            await patient.close()
+    return PostgresDatabase(url), applied
+
+
+@contextmanager
+def _setting_up() -> Generator[None]:
+    """Say what keeps a server from starting; the driver's words name no password."""
+    try:
+        yield
+    except Unavailable as refusal:
+        cause = refusal.__cause__ or refusal
+        raise SetupError(f"The database cannot be used now: {_words(cause)}.") from refusal
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        raise SetupError(f"The database cannot be used: {_words(error)}.") from error
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,17 +1,21 @@
 """What a database is to the rest: readers, durable transactions, wake-ups. Both engines give this.
 
 SQL uses `$1` placeholders and the subset both engines share; `clock_ms()` is the database's own
-clock in unix milliseconds, read when the statement runs.
+clock in unix milliseconds, read once when the statement runs. `FOR SHARE` at the end of a SELECT
+keeps others from changing the rows it found until the transaction ends; SQLite, which has one
+writer, leaves it out.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 SqlValue: TypeAlias = "str | int | bytes | bool | None"
 Found = TypeVar("Found")
-Listener: TypeAlias = Callable[[str], None]
-"""Is told the key of what changed, after the change is durable."""
+Listener: TypeAlias = Callable[[str | None], None]
+"""Is told the key of what changed, after the change is durable; None: some may have been missed."""
+Lockable: TypeAlias = Literal["organisations", "api_keys", "approvers", "invites", "confirmations"]
+"""Tables whose rows are locked by their id."""
 
 
 class Row(Protocol):
@@ -52,6 +56,14 @@ class Transaction(Reader, Protocol):
         """Insert a row when the transaction ends; `insertion` and `values` as for a database's."""
         ...
 
+    async def lock(self, table: Lockable, id_: str) -> None:
+        """Let nobody else change a row, or lock it, until this transaction ends.
+
+        What a transaction reads after this of that row, and of all that is only changed under the
+        same lock, stays true until it ends. SQLite has one writer, and nothing to do here.
+        """
+        ...
+
     def notify(self, topic: str, key: str) -> None:
         """Wake the listeners of a topic, once this transaction is durable."""
         ...
@@ -59,6 +71,11 @@ class Transaction(Reader, Protocol):
 
 class Database(Protocol):
     """One node's door to the store."""
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often whoever waits looks by themself, in case that a notification was lost."""
+        ...
 
     @property
     def reader(self) -> Reader:
@@ -74,8 +91,9 @@ class Database(Protocol):
         nothing, so that there is nothing to prepare for undoing.
 
         Raises:
-            Unavailable: it could not begin, or could not be made durable; nothing of it will ever
-                be visible.
+            Unavailable: it could not begin, or could not be made durable. Nothing of it is visible;
+                on SQLite nothing ever will be. On PostgreSQL, if the connection was lost while it
+                was being committed, only the next read tells.
         """
         ...
 

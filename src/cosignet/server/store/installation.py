@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cosignet.core.errors import Unavailable
 from cosignet.server.store.db import Reader, Transaction
 
 
@@ -55,6 +56,14 @@ async def rebind(tx: Transaction, installation: Installation) -> bool:
         installation.log_origin,
     )
     return changed == 1
+
+
+async def now(reader: Reader) -> int:
+    """Return the database's clock (unix milliseconds)."""
+    row = await reader.fetch_one("SELECT clock_ms() AS now")
+    if row is None:
+        raise Unavailable("the database tells no time")
+    return row["now"]
 
 
 async def probe(tx: Transaction) -> None:

@@ -7,10 +7,12 @@ from cosignet.server.store.db import Reader, Transaction
 async def pick(tx: Transaction, confirmation_id: str, code: str) -> bool | None:
     """Look at one pick and count it if it is wrong; whether it is right.
 
-    One statement, so that of many picks at once the first wrong one ends the looking: nobody
-    tries two codes in parallel. None: it was not looked at, because a wrong one was picked a
-    moment ago, or the confirmation can no longer be decided.
+    One statement under a lock, which tells the time when it has got it: of many picks at once the
+    first wrong one ends the looking, and nobody tries two codes in parallel. None: it was not
+    looked at, because a wrong one was picked a moment ago, or the confirmation can no longer be
+    decided.
     """
+    await tx.lock("confirmations", confirmation_id)
     row = await tx.fetch_one(
         "UPDATE confirmations SET"
         " wrong_picks = wrong_picks + CASE WHEN match_code = $2 THEN 0 ELSE 1 END,"

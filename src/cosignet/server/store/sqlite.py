@@ -13,6 +13,7 @@ what was refused.)
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
 from cosignet.server.store.db import Listener, SqlValue
-from cosignet.server.store.sqlite_file import Connection, many
+from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import SqliteReader
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
 
@@ -48,6 +49,9 @@ class _Block:
 
 class SqliteDatabase:
     """An embedded database file, used by one server process."""
+
+    poll_seconds = math.inf
+    """Nobody else decides here, and no notification is lost."""
 
     def __init__(self, path: Path, *, clock: Callable[[], int]) -> None:
         """Open the file; `clock` gives unix milliseconds.
@@ -82,7 +86,7 @@ class SqliteDatabase:
     async def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row, as `Database` says; those that come together are one statement."""
         group = self._collect()
-        group.additions[insertion].append(values)
+        group.additions.add(insertion, values)
         await group.durable()
 
     async def begin(self, *, refuses_first: bool) -> SqliteTransaction:
@@ -188,18 +192,17 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         try:
             connection = await self._begun(group)
-            await loop.run_in_executor(self._syncing, self._write, group, connection.raw)
+            await loop.run_in_executor(self._syncing, self._write, group, connection)
         except Exception as error:  # whatever it was: who waits must be told
             log.error("a commit failed; nothing of it is visible: %s", error)
             failure.__cause__ = error
             return failure
         return None
 
-    def _write(self, group: Group, connection: sqlite3.Connection) -> None:
-        for sql, rows in group.additions.items():
-            for text, values in many(sql, rows):
-                connection.execute(text, values)
-        self.sync(connection)
+    def _write(self, group: Group, connection: Connection) -> None:
+        for statement, values in group.additions.statements():
+            connection.run(statement, values)
+        self.sync(connection.raw)
 
     @staticmethod
     def sync(connection: sqlite3.Connection) -> None:

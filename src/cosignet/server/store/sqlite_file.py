@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,7 @@ _CHECKPOINT_PAGES = 4_000
 """How much of the log is kept before it is copied into the database (16 MiB): a page that changes
 again and again is copied once."""
 _CLOCK = "clock_ms()"
+_SHARED = " FOR SHARE"
 _STATEMENT_ERRORS = frozenset(
     {
         sqlite3.SQLITE_ERROR,
@@ -47,27 +48,11 @@ def _spelled(sql: str) -> tuple[str, bool]:
 
     Placeholders are bound by number, and `clock_ms()` is one more of them: a function of ours would
     be called back for every row. So the time stands still while a statement runs, too: what it
-    checks and what it writes agree.
+    checks and what it writes agree. Rows need no locks where there is one writer.
     """
     highest = max(map(int, re.findall(r"\$(\d+)", sql)), default=0)
     text = re.sub(r"\$(\d+)", r"?\1", sql).replace(_CLOCK, f"?{highest + 1}")
-    return text, _CLOCK in sql
-
-
-_ROWS_MAX = 64
-
-
-def many(sql: str, rows: list[tuple[SqlValue, ...]]) -> Iterator[tuple[str, list[SqlValue]]]:
-    """Spell an insertion of one row as insertions of many at a time."""
-    for start in range(0, len(rows), _ROWS_MAX):
-        some = rows[start : start + _ROWS_MAX]
-        yield _repeated(sql, len(some[0]), len(some)), [value for row in some for value in row]
-
-
-@cache
-def _repeated(sql: str, width: int, count: int) -> str:
-    row = "(" + ", ".join("?" * width) + ")"
-    return sql + " VALUES " + ", ".join([row] * count)
+    return text.replace(_SHARED, ""), _CLOCK in sql
 
 
 class Connection:

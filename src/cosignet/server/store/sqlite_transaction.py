@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import sqlite3
-from collections import defaultdict
 from collections.abc import Callable
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.db import Found, Row, SqlValue
+from cosignet.server.store.additions import Additions
+from cosignet.server.store.db import Found, Lockable, Row, SqlValue
 from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
 
 log = logging.getLogger("cosignet")
@@ -19,8 +19,7 @@ class Group:
     def __init__(self) -> None:
         self.connection: Connection | None = None
         """On which it has begun, if it has."""
-        self.additions: defaultdict[str, list[tuple[SqlValue, ...]]] = defaultdict(list)
-        """What is still to be inserted, by statement."""
+        self.additions = Additions()
         self.notifications: list[tuple[str, str]] = []
         self.broken = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -54,7 +53,7 @@ class SqliteTransaction:
         self.group = group
         self._is_undoable = not refuses_first
         self._changes_before = connection.raw.total_changes
-        self._additions: list[tuple[str, tuple[SqlValue, ...]]] = []
+        self._additions = Additions()
         self._notifications: list[tuple[str, str]] = []
 
     async def execute(self, sql: str, *values: SqlValue) -> int:
@@ -77,7 +76,10 @@ class SqliteTransaction:
 
     def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row when the transaction ends."""
-        self._additions.append((insertion, values))
+        self._additions.add(insertion, values)
+
+    async def lock(self, table: Lockable, id_: str) -> None:
+        """Do nothing: nobody else writes while this transaction runs."""
 
     def notify(self, topic: str, key: str) -> None:
         """Wake the listeners of a topic, once this transaction is durable."""
@@ -114,8 +116,7 @@ class SqliteTransaction:
         except Exception as failure:
             self._undo()
             return failure
-        for insertion, values in self._additions:
-            self.group.additions[insertion].append(values)
+        self.group.additions.take(self._additions)
         self.group.notifications.extend(self._notifications)
         return None
 

@@ -17,6 +17,7 @@ from cosignet.core.errors import (
     FieldInvalid,
     FieldMissing,
     FieldUnknown,
+    NotFound,
     Refusal,
     TooLarge,
     Unauthenticated,
@@ -29,6 +30,9 @@ BODY_BYTES_MAX = 512 * 1024
 CEREMONY_BYTES_MAX = 64 * 1024
 """A passkey's answer is a few kilobytes; these bodies come from people who have no key."""
 _FORM_FIELDS = 10
+_NUL = "\0"
+_NO_NUL = "the character U+0000 is not accepted"
+"""PostgreSQL takes it in no text. A payload may hold it: canonical JSON writes it escaped."""
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -91,8 +95,15 @@ class Call:
         return "text/html" in (self.header("accept") or "")
 
     def path(self, name: str) -> str:
-        """Return a part of the path."""
-        return cast(str, self.scope["path_params"][name])
+        """Return a part of the path.
+
+        Raises:
+            NotFound: nothing can have that name.
+        """
+        part = cast(str, self.scope["path_params"][name])
+        if _NUL in part:
+            raise NotFound
+        return part
 
     @property
     def query_parameters(self) -> Mapping[str, str]:
@@ -100,8 +111,15 @@ class Call:
         return self.request.query_params if self.scope["query_string"] else _NO_PARAMETERS
 
     def query(self, name: str) -> str | None:
-        """Return a query parameter."""
-        return self.query_parameters.get(name)
+        """Return a query parameter.
+
+        Raises:
+            FieldInvalid: it holds U+0000.
+        """
+        text = self.query_parameters.get(name)
+        if text is not None and _NUL in text:
+            raise FieldInvalid(_NO_NUL, field=name)
+        return text
 
     def header(self, name: str) -> str | None:
         """Return a header, the first one if it is there repeatedly."""
@@ -135,9 +153,11 @@ class Call:
         if not isinstance(value, dict):
             raise BodyNotObject
         known = model.model_fields
-        for name in value:
+        for name, item in value.items():
             if name not in known:
                 raise FieldUnknown(field=excerpt(name))
+            if isinstance(item, str) and _NUL in item:
+                raise FieldInvalid(_NO_NUL, field=name)
         if None in value.values():
             value = _without_nulls(value, model)
         try:

@@ -1,0 +1,68 @@
+"""A bounded number of connections, opened when they are needed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from cosignet.core.errors import Unavailable
+from cosignet.server.store.postgres_wire import Wire, disconnect, is_outage, unavailable
+
+ACQUIRE_SECONDS = 5
+"""How long a request waits for a connection that others use."""
+CLOSE_SECONDS = 5
+
+
+class Pool:
+    """Connections that are lent one by one; who comes first is served first."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Wire]], size: int) -> None:
+        self._connect = connect
+        self._size = size
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[Wire] = []
+
+    async def acquire(self) -> Wire:
+        """Borrow a connection; give it back with `release`.
+
+        Raises:
+            Unavailable: none became free in time, or none can be opened.
+        """
+        if self._free.locked():
+            try:
+                async with asyncio.timeout(ACQUIRE_SECONDS):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise Unavailable("every connection to the database is busy") from None
+        else:
+            await self._free.acquire()
+        # The last one used is the one that is surely alive.
+        while self._idle:
+            wire = self._idle.pop()
+            if not wire.is_closed():
+                return wire
+        try:
+            return await self._connect()
+        except BaseException as error:
+            self._free.release()
+            if is_outage(error):
+                raise unavailable(error, "the database cannot be reached") from error
+            raise
+
+    def release(self, wire: Wire) -> None:
+        """Give a connection back; one in which anything is left open is dropped."""
+        if wire.is_closed() or wire.is_in_transaction():
+            wire.terminate()
+        else:
+            self._idle.append(wire)
+        self._free.release()
+
+    async def close(self) -> None:
+        """Let those who have a connection end, then close all."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                for _ in range(self._size):
+                    await self._free.acquire()
+        except TimeoutError:
+            pass  # what still runs has connections of its own, which end with the process
+        for wire in self._idle:
+            await disconnect(wire)
+        self._idle.clear()

@@ -1,0 +1,90 @@
+"""On which engine the servers of a test keep their store.
+
+A store is named by its data directory on both: on PostgreSQL that stands for a database.
+"""
+
+import base64
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import asyncpg
+from tests import postgres
+
+Engine = Literal["sqlite", "postgres"]
+ENGINES: tuple[Engine, ...] = ("sqlite", "postgres")
+Refused = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
+"""What a database raises where a table's own rules forbid a row."""
+
+Wrong = (sqlite3.OperationalError, asyncpg.SyntaxOrAccessError)
+"""What a database raises where a statement means nothing to it."""
+
+
+class Engines:
+    """Which one is in use, the server that PostgreSQL's databases are on, and which those are."""
+
+    def __init__(self) -> None:
+        self.current: Engine = "sqlite"
+        self._server: postgres.Server | None = None
+        self._databases: dict[Path, str] = {}
+        self._key = base64.b64encode(secrets.token_bytes(32)).decode()
+
+    @property
+    def server(self) -> postgres.Server:
+        """The server, which the first who asks for it starts."""
+        if self._server is None:
+            self._server = postgres.Server()
+        return self._server
+
+    @contextmanager
+    def used(self, engine: Engine) -> Iterator[None]:
+        """Keep new stores on an engine while the block runs."""
+        before, self.current = self.current, engine
+        try:
+            yield
+        finally:
+            self.current = before
+
+    def settings(self, data_dir: Path) -> dict[str, str]:
+        """Return what makes a server keep its store here, beside its data directory."""
+        if self.current == "postgres" and data_dir not in self._databases:
+            name = f"test_{len(self._databases)}"
+            self.server.create(name)
+            self._databases[data_dir] = name
+        if data_dir not in self._databases:
+            return {}
+        return {"COSIGNET_DATABASE_URL": self.url(data_dir), "COSIGNET_ENCRYPTION_KEY": self._key}
+
+    def url(self, data_dir: Path) -> str:
+        """Return the URL of a store on PostgreSQL."""
+        return self.server.url(self._databases[data_dir])
+
+    def set_clock(self, data_dir: Path, *, stopped_at: int | None, offset_ms: int) -> None:
+        """Let a store's clock go as a test's does (unix milliseconds)."""
+        database = self._databases.get(data_dir)
+        if database is None:
+            return  # SQLite asks the test's clock itself
+        now = (
+            "pg_catalog.clock_timestamp()"
+            if stopped_at is None
+            else f"to_timestamp({stopped_at} / 1000.0)"
+        )
+        self.server.set_clock(database, f"{now} + interval '{offset_ms} milliseconds'")
+
+    def opened(self, data_dir: Path) -> AbstractContextManager[Any] | None:
+        """Open a store on PostgreSQL; None: it is not there."""
+        database = self._databases.get(data_dir)
+        return None if database is None else self.server.opened(database)
+
+    def close(self) -> None:
+        """Stop the server, if there is one."""
+        if self._server is not None:
+            self._server.remove()
+            self._server = None
+            self._databases.clear()
+
+
+engines = Engines()

@@ -1,0 +1,240 @@
+"""Several nodes on one PostgreSQL: what one decides all others tell, whoever waits there hears it.
+
+That somebody was woken, and has not just looked again by themself, is seen by letting nobody look.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines import engines
+from tests.live import Live, Process
+from tests.people import Person, Program
+from tests.server.barrage import Barrage, Shot
+from tests.server.rows import add_webhook, check, opened, value
+from tests.server.test_races import Contest
+from tests.server.together import background, eventually
+
+from cosignet.core.confirmation import Confirmation
+from cosignet.server.runtime import Runtime
+from cosignet.server.services import watch
+
+pytestmark = pytest.mark.engine("postgres")
+FAR_SECONDS = 3600
+ROUNDS = 5
+CONTESTS = 40
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[tuple[Live, Live]]:
+    """Two nodes, the second under the first one's public URL."""
+    with (
+        Live(tmp_path / "data") as first,
+        Live(tmp_path / "data", {"COSIGNET_PUBLIC_URL": first.url}) as second,
+    ):
+        for node in (first, second):
+            node.runtime.database.poll_seconds = math.inf
+        yield first, second
+    with opened(tmp_path / "data" / "cosignet.db") as rows:
+        check(rows)
+
+
+def at(node: Live, person: Person) -> Person:
+    """Return the same person with the same passkey, at another node."""
+    return Person(person.url, person.passkey, person.username, node.listens_at)
+
+
+def wait_at(node: Live, confirmation: str) -> str:
+    """Wait at a node, far longer than any test."""
+
+    async def work(rt: Runtime) -> Confirmation:
+        return await watch.get(rt, confirmation, wait_seconds=FAR_SECONDS)
+
+    return node.run(work).status
+
+
+def listeners(node: Live) -> list[int]:
+    """The server's processes that serve a connection which listens."""
+    with opened(node.data_dir / "cosignet.db") as rows:
+        sql = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'cosignet listens' AND query ILIKE 'LISTEN%'"
+        )
+        return [row["pid"] for row in rows.execute(sql)]
+
+
+def cut(node: Live, pids: list[int]) -> None:
+    with opened(node.data_dir / "cosignet.db") as rows:
+        for pid in pids:
+            rows.execute("SELECT pg_terminate_backend(?)", [pid])
+
+
+def database(node: Live) -> str:
+    with opened(node.data_dir / "cosignet.db") as rows:
+        return str(value(rows, "SELECT current_database()"))
+
+
+def test_a_decision_on_one_node_releases_who_waits_on_another(nodes: tuple[Live, Live]) -> None:
+    here, there = nodes
+    program, alex = here.program(), here.person("alex")
+    eventually(lambda: len(listeners(here)) == 2)
+    for decide in (
+        lambda id_: at(there, alex).approve(id_),
+        lambda id_: at(there, alex).reject_signed(id_),
+        lambda id_: Program(there.listens_at, program.key).post(f"/api/confirmations/{id_}/cancel"),
+    ):
+        asked, other = (program.ask("alex")["id"] for _ in range(2))
+        with background() as start:
+            held: Future[str] = start(wait_at, here, asked)
+            left: Future[str] = start(wait_at, here, other)
+            eventually(lambda: len(here.runtime.waiters) == 2)
+            answer = decide(asked)
+            assert answer.is_success
+            assert held.result() == program.read(asked)["status"]
+            assert not left.done()
+            assert at(there, alex).approve(other).is_success
+            assert left.result() == "approved"
+
+
+def test_a_node_that_was_cut_off_listens_again(nodes: tuple[Live, Live]) -> None:
+    here, there = nodes
+    program, alex = here.program(), here.person("alex")
+    asked = program.ask("alex")["id"]
+    with background() as start:
+        held: Future[str] = start(wait_at, here, asked)
+        eventually(lambda: len(here.runtime.waiters) == 1)
+        eventually(lambda: len(listeners(here)) == 2)
+        before = set(listeners(here))
+        cut(here, list(before))
+        eventually(lambda: len(set(listeners(here)) - before) == 2)
+        assert not held.done()
+        assert at(there, alex).approve(asked).is_success
+        assert held.result() == "approved"
+
+
+def test_what_was_decided_while_a_node_was_cut_off_is_heard_when_it_is_back(
+    nodes: tuple[Live, Live],
+) -> None:
+    here, there = nodes
+    program, alex = here.program(), here.person("alex")
+    asked = program.ask("alex")["id"]
+    elsewhere = at(there, alex)
+    signed = elsewhere.sign(asked)
+    name = database(here)
+    with background() as start:
+        held: Future[str] = start(wait_at, here, asked)
+        eventually(lambda: len(here.runtime.waiters) == 1)
+        eventually(lambda: len(listeners(here)) == 2)
+        pids = listeners(here)
+        engines.server.execute("postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        for pid in pids:
+            engines.server.execute("postgres", "SELECT pg_terminate_backend($1)", pid)
+        assert elsewhere.post_approval(asked, signed).is_success
+        assert not held.done()
+        engines.server.execute("postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert held.result() == "approved"
+
+
+def test_without_any_notification_whoever_waits_looks_by_themself(
+    nodes: tuple[Live, Live],
+) -> None:
+    here, there = nodes
+    here.runtime.database.poll_seconds = 0.2
+    here.runtime.database._listeners.clear()
+    program, alex = here.program(), here.person("alex")
+    asked = program.ask("alex")["id"]
+    with background() as start:
+        held: Future[str] = start(wait_at, here, asked)
+        eventually(lambda: len(here.runtime.waiters) == 1)
+        assert at(there, alex).approve(asked).is_success
+        assert held.result() == "approved"
+
+
+# --- Two programs ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[tuple[Process, Process]]:
+    """Two processes as people start them, as behind a proxy that ends TLS."""
+    url = "https://approve.example"
+    with (
+        Process(tmp_path / "data", public_url=url) as first,
+        Process(tmp_path / "data", public_url=url) as second,
+    ):
+        yield first, second
+    with opened(tmp_path / "data" / "cosignet.db") as rows:
+        check(rows)
+
+
+def decided(node: Process) -> int:
+    with opened(node.data_dir / "cosignet.db") as rows:
+        return int(str(value(rows, "SELECT count(*) FROM confirmations WHERE status <> 'pending'")))
+
+
+def test_of_all_who_decide_at_once_at_two_nodes_one_wins_and_no_read_goes_back(
+    programs: tuple[Process, Process],
+) -> None:
+    first, second = programs
+    with opened(first.data_dir / "cosignet.db") as rows:
+        add_webhook(rows)
+    owner = Person(first.url, base_url=first.listens_at)
+    link = first.command("invite", "create").stdout.strip()
+    owner.register(link, "alex")
+    key = first.command("apikey", "create", "--name", "deployer").stdout.strip()
+    program = Program(first.listens_at, key)
+    owner.http.get("/confirm/" + program.ask("alex")["id"])  # gives the page's cookie
+    seen: Counter[str] = Counter()
+    with Barrage(first.port, second.port) as barrage:
+        for round_ in range(ROUNDS):
+            contests = [Contest(program, owner) for _ in range(CONTESTS)]
+            shots: list[Shot] = [shot for one in contests for shot in one.shots]
+
+            def run_out_of_time(round_: int = round_) -> None:
+                # By the database's clock, which decides; those of the nodes stay behind.
+                if round_ % 2:
+                    eventually(lambda: decided(first) > round_ * CONTESTS + 5)
+                    engines.set_clock(first.data_dir, stopped_at=None, offset_ms=61_000)
+
+            late = [Contest(program, owner)] if round_ % 2 else []
+            fired = barrage.fire(shots, run_out_of_time)
+            # However quick the others were, here time has won.
+            fired += [hit for one in late for hit in barrage.fire(one.shots)]
+            hits = {id(hit.shot): hit for hit in fired}
+            for contest in contests + late:
+                found = program.read(contest.id)
+                won = contest.judge(hits, found["status"])
+                seen[found["status"] + ("" if won else ", by time")] += 1
+                elsewhere = Program(second.listens_at, program.key)
+                assert elsewhere.read(contest.id) == found
+            engines.set_clock(first.data_dir, stopped_at=None, offset_ms=0)
+    assert set(seen) == {"approved", "rejected", "expired", "expired, by time"}, seen
+
+
+def test_a_key_that_ends_at_one_node_has_ended_at_the_other(nodes: tuple[Live, Live]) -> None:
+    here, there = nodes
+    program = here.program()
+    elsewhere = Program(there.listens_at, program.key)
+    assert elsewhere.get("/api/confirmations").is_success
+    with opened(here.data_dir / "cosignet.db") as rows:
+        rows.execute("UPDATE api_keys SET revoked_at = 1")
+    assert elsewhere.get("/api/confirmations").status_code == 401
+
+
+def test_a_challenge_that_was_taken_at_one_node_is_gone_at_the_other(
+    nodes: tuple[Live, Live],
+) -> None:
+    here, there = nodes
+    alex = here.person("alex")
+    options = alex.http.post("/login/options", json={}).json()
+    body = {"credential": alex.passkey.sign(options, origin=alex.url)}
+    elsewhere = at(there, alex)
+    elsewhere.http.cookies.update(alex.http.cookies)
+    with background() as start:
+        answers: list[Future[Any]] = [
+            start(person.http.post, "/login", json=body) for person in (alex, elsewhere) * 5
+        ]
+        assert Counter(one.result().status_code for one in answers) == {200: 1, 409: 9}

@@ -38,6 +38,8 @@ def nodes(tmp_path: Path) -> Iterator[tuple[Live, Live]]:
     ):
         for node in (first, second):
             node.runtime.database.poll_seconds = math.inf
+        # Before their first statements: those would stay with the clock they have found.
+        engines.set_clock(first.data_dir, stopped_at=None, offset_ms=0)
         yield first, second
     with opened(tmp_path / "data" / "cosignet.db") as rows:
         check(rows)
@@ -165,6 +167,8 @@ def programs(tmp_path: Path) -> Iterator[tuple[Process, Process]]:
         Process(tmp_path / "data", public_url=url) as first,
         Process(tmp_path / "data", public_url=url) as second,
     ):
+        # Before their first statements: those would stay with the clock they have found.
+        engines.set_clock(first.data_dir, stopped_at=None, offset_ms=0)
         yield first, second
     with opened(tmp_path / "data" / "cosignet.db") as rows:
         check(rows)

@@ -4,7 +4,7 @@ from itertools import count
 
 from playwright.sync_api import expect
 from tests.e2e.browser import Visitor
-from tests.e2e.states import Stage, State
+from tests.e2e.states import Stage, State, create
 from tests.people import Person, raise_for
 
 from cosignet.core.access import Scope
@@ -187,6 +187,15 @@ def invite_owned(stage: Stage) -> Visitor:
     return stage.refused(address.removeprefix(stage.live.url), 403)
 
 
+def invite_pinned(stage: Stage) -> Visitor:
+    visitor = stage.invited(Terms(pinned_username=f"robin{next(NUMBERS)}"))
+    visitor.expects("status of 403")
+    visitor.page.get_by_label("Username").evaluate("field => { field.readOnly = false; }")
+    create(visitor, "sam")
+    expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("alone.")
+    return visitor
+
+
 def invite_name_taken(stage: Stage) -> Visitor:
     name = f"taken{next(NUMBERS)}"
     program = stage.live.program(Scope.ADMIN)
@@ -225,6 +234,7 @@ PEOPLE_STATES: dict[str, State] = {
     "register-reinvite": lambda stage: stage.invited(Terms(pinned_username=stage.kim.username)),
     "invite-none": lambda stage: stage.refused("/register", 403),
     "invite-owned": invite_owned,
+    "invite-pinned": invite_pinned,
     "invite-name-taken": invite_name_taken,
     "invite-name-revoked": invite_name_revoked,
 }

@@ -284,8 +284,28 @@ def test_a_pinned_invite_is_for_nobody_else(live: Live, visit: Visit) -> None:
     visitor.page.goto(link(live, Terms(pinned_username="robin")))
     visitor.page.get_by_label("Username").evaluate("field => { field.readOnly = false; }")
     create(visitor, "alex")
-    visitor.sees_note("This invite is for another username", "Use the name you were invited under")
+    expect(heading(visitor)).to_have_text("This invite is for robin alone.")
+    page = visitor.page.locator("main")
+    expect(page).to_contain_text("No passkey was created, and the invite has not been used.")
+    expect(page).to_contain_text("ask for an invite of your own")
     assert visitor.passkey.credentials == []
+    visitor.page.get_by_role("link", name="Go on as robin").click()
+    visitor.page.get_by_role("button", name="Create passkey").click()
+    practise(visitor)
+    expect(heading(visitor)).to_have_text("You are ready, robin")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_who_is_somebody_else_than_the_invite_says_is_told_what_to_do(
+    live: Live, visit: Visit, scripts: bool
+) -> None:
+    visitor = visit(scripts=scripts)
+    visitor.expects("status of 403")
+    visitor.page.goto(link(live, Terms(pinned_username="robin")))
+    visitor.page.get_by_role("link", name="See what to do").click()
+    expect(heading(visitor)).to_have_text("This invite is for robin alone.")
+    visitor.page.get_by_role("link", name="Go on as robin").click()
+    expect(visitor.page.get_by_label("Username")).to_have_value("robin")
 
 
 def test_a_reinvite_adds_a_passkey_but_not_the_same_twice(live: Live, visit: Visit) -> None:

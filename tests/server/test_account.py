@@ -528,6 +528,28 @@ def test_an_invite_whose_name_was_taken_or_revoked_says_so(live: Live) -> None:
         assert refused_registration(live, one, "kim") == "invite_name_revoked"
 
 
+def test_who_has_another_name_than_the_invite_is_for_gets_a_page_of_its_own(live: Live) -> None:
+    code = live.invite(Terms(pinned_username="kim"))
+    link = f"/register?invite={code}"
+    for name in ("eve", "", "kim2", "x" * 300, "<b>"):
+        status, page = invite_page(live, f"{link}&username={name}")
+        assert (status, "This invite is for kim alone." in page) == (403, True)
+        assert "the invite has not been used" in page
+        assert f'href="{link}"' in page
+        assert "<b>" not in page
+        problem = Person(live.url).http.get(f"{link}&username={name}")
+        assert refused(problem) == (403, "invite_pinned")
+    for name in ("kim", "Kim"):
+        assert invite_page(live, f"{link}&username={name}")[0] == 200
+    assert "See what to do" in invite_page(live, link)[1]
+    live.person("kim")
+    status, page = invite_page(live, f"{link}&username=eve")
+    assert (status, "This invite is for kim alone." in page) == (403, True)
+    open_one = f"/register?invite={live.invite()}"
+    assert invite_page(live, f"{open_one}&username=eve")[0] == 200
+    assert "See what to do" not in invite_page(live, open_one)[1]
+
+
 def test_the_pages_name_the_organisation_as_the_card_does(live: Live, owner: Person) -> None:
     pages = [invite_page(live, f"/register?invite={live.invite()}")[1], account_page(owner)]
     asked = live.program().ask("ada")["id"]

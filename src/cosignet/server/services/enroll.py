@@ -73,6 +73,16 @@ async def check_name(rt: Runtime, invite: Invite) -> Approver | None:
     return found
 
 
+def check_pin(invite: Invite, username: str) -> None:
+    """Check that an invite is for this name, or for any.
+
+    Raises:
+        InvitePinned: it is for another one.
+    """
+    if invite.pinned_username not in (None, username.lower()):
+        raise InvitePinned(field="username")
+
+
 def activates(rt: Runtime, invite: Invite) -> bool:
     """Whether who registers with an invite may decide at once.
 
@@ -148,8 +158,7 @@ async def complete(rt: Runtime, code: str, username: str, credential: JsonValue)
 
 def _username(invite: Invite, username: str) -> str:
     name = parse_username(username, field="username")
-    if invite.pinned_username not in (None, name):
-        raise InvitePinned(field="username")
+    check_pin(invite, name)
     return name
 
 

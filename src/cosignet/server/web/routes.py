@@ -54,7 +54,7 @@ ROUTES: tuple[Row, ...] = (
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
     Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject),
     Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show),
-    Row("GET", "/register", PAGE, register.show, query=("invite",)),
+    Row("GET", "/register", PAGE, register.show, query=("invite", "username")),
     Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
     Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),
     Row(

@@ -43,15 +43,21 @@ class Practise(BeginPractice):
 
 
 async def show(call: Call) -> Response:
-    """Show an invite and how to accept it."""
+    """Show an invite and how to accept it; to who has another name than it is for, why not."""
     code = call.query("invite") or ""
+    pinned = None
     try:
         invite = await enroll.check_invite(call.runtime, code)
+        pinned = invite.pinned_username
         existing = await enroll.check_name(call.runtime, invite)
+        username = call.query("username")
+        if username is not None:
+            enroll.check_pin(invite, username)
     except InviteUnusable as refusal:
         if not call.wants_page:
             raise
-        return page("invite.html", status_of(refusal), refusal=refusal, has_code=bool(code))
+        status = status_of(refusal)
+        return page("invite.html", status, refusal=refusal, invite=code, pinned_username=pinned)
     return page(
         "register.html",
         invite=code,

@@ -3,7 +3,7 @@ import { createPasskey, isSupported, post } from "./passkey.js";
 import { fill, inWords, letCopy, say, signCeremony } from "./trouble.js";
 
 const byId = (name) => document.getElementById(name);
-const invite = byId("main").dataset.invite;
+const { invite } = byId("main").dataset;
 let credentialId = "";
 let isActivated = false;
 let username = "";
@@ -25,10 +25,17 @@ async function attempt(button, ceremony, doing) {
   try {
     await ceremony();
   } catch (error) {
-    say(...inWords(error, doing));
+    if (error.code === "invite_pinned") showPinned();
+    else say(...inWords(error, doing));
   } finally {
     button.disabled = false;
   }
+}
+
+/** Whom the invite is for, and what to do for who is somebody else, has a page of its own. */
+function showPinned() {
+  const query = new URLSearchParams({ invite, username: byId("username").value });
+  location.assign(`/register?${query}`);
 }
 
 async function create() {

@@ -15,7 +15,6 @@ import asyncpg
 import pytest
 from tests.engines import engines
 from tests.live import Clock, Live
-from tests.people import Person, Program
 from tests.server.rows import opened, value
 from tests.server.together import background, eventually
 
@@ -618,18 +617,3 @@ def test_a_node_whose_clock_is_ahead_tells_what_the_database_knows(tmp_path: Pat
         assert live.run(wait) == "expired"
     with opened(tmp_path / "data" / "cosignet.db") as rows:
         assert value(rows, "SELECT decided_at >= expires_at FROM confirmations") is True
-
-
-def test_who_registers_with_a_name_of_any_characters_is_refused_in_words(live: Live) -> None:
-    program: Program = live.program()
-    alex: Person = live.person("alex")
-    body = {"username": "alex", "action": "a\0b", "payload": {"a": "b\0c"}}
-    refused = program.post("/api/confirmations", body)
-    assert (refused.status_code, refused.json()["field"]) == (422, "action")
-    asked = program.post("/api/confirmations", body | {"action": "a b"})
-    assert asked.is_success
-    found = program.read(asked.json()["id"])
-    assert found["payload"] == {"a": "b\0c"}
-    assert found["payloadText"] == '{"a":"b\\u0000c"}'
-    match_code = asked.json()["matchCode"]  # as with all that a person could misread
-    assert alex.approve(found["id"], match_code=match_code).is_success

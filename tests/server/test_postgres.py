@@ -24,7 +24,7 @@ from cosignet.server.config import read_config
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import watch
-from cosignet.server.store import migrate, postgres_pool
+from cosignet.server.store import migrate, postgres_pool, postgres_wire
 from cosignet.server.store.connect import open_database
 from cosignet.server.store.postgres import WRITERS, PostgresDatabase
 from cosignet.server.store.postgres_wire import is_outage, spelled
@@ -212,6 +212,44 @@ def test_two_that_wait_for_each_other_are_told_to_try_again(things: str, tmp_pat
         return [type(one) for one in ended]
 
     assert sorted(map(str, using(things, work))) == sorted(map(str, [Unavailable, type(None)]))
+
+
+def test_who_waits_too_long_for_a_row_is_told_to_try_again(
+    things: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_wire, "LOCK_SECONDS", 0.1)
+    with opened(tmp_path / "cosignet.db") as rows:
+        rows.execute("INSERT INTO things VALUES (1)")
+        rows.execute("BEGIN")
+        rows.execute("UPDATE things SET id = 1")
+
+        async def work(database: PostgresDatabase) -> None:
+            with pytest.raises(Unavailable):
+                async with database.transaction() as tx:
+                    await tx.execute("UPDATE things SET id = 2")
+            rows.execute("COMMIT")
+            async with database.transaction() as tx:
+                assert await tx.execute("UPDATE things SET id = 2") == 1
+
+        using(things, work)
+
+
+def test_a_node_goes_on_while_a_newer_one_adds_a_column(things: str, tmp_path: Path) -> None:
+    async def look(database: PostgresDatabase) -> int:
+        async with database.transaction() as tx:
+            return len(await tx.fetch("SELECT * FROM things"))
+
+    async def work(database: PostgresDatabase) -> None:
+        assert await look(database) == len(await database.reader.fetch("SELECT * FROM things"))
+        with opened(tmp_path / "cosignet.db") as rows:
+            rows.execute("ALTER TABLE things ADD COLUMN size BIGINT")
+        assert await database.reader.fetch("SELECT * FROM things") == []
+        # Inside a transaction PostgreSQL refuses what was prepared before; once.
+        with pytest.raises(Unavailable):
+            await look(database)
+        assert await look(database) == 0
+
+    using(things, work)
 
 
 def test_every_commit_is_synced_whatever_the_server_is_set_to(url: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ SERVER_MIN = 13
 """The oldest PostgreSQL that its makers kept up when this was written, and more than we need."""
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
-LOCK_SECONDS = 5
+LOCK_SECONDS = 5.0
 """How long a statement waits for another transaction to end."""
 IDLE_IN_TRANSACTION_SECONDS = 30
 SILENCE_SECONDS = 15
@@ -95,7 +95,7 @@ async def connect(url: str, purpose: str, *, patient: bool = False) -> Wire:
     """
     limits: dict[str, int] = {
         "statement_timeout": 0 if patient else STATEMENT_SECONDS * 1000,
-        "lock_timeout": LOCK_SECONDS * 1000,
+        "lock_timeout": int(LOCK_SECONDS * 1000),
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS * 1000,
     }
     settings: dict[str, str] = {name: str(value) for name, value in limits.items()}

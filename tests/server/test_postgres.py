@@ -319,6 +319,47 @@ def test_a_statement_that_was_given_up_leaves_its_connection_to_nobody(things: s
     using(things, work)
 
 
+def test_whoever_gives_up_at_any_moment_keeps_no_connection_and_leaves_nothing(
+    things: str,
+) -> None:
+    async def work(database: PostgresDatabase) -> None:
+        async def insert(number: int) -> None:
+            async with database.transaction() as tx:
+                await tx.execute(INSERT, number)
+                await count(database)
+                raise _Undo
+
+        for turns in range(60):
+            tasks = [asyncio.create_task(insert(number)) for number in range(2 * WRITERS)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        # As many as there are connections run at once, so all of them are there again.
+        met = asyncio.Barrier(WRITERS)
+
+        async def meet() -> None:
+            async with database.transaction():
+                await met.wait()
+
+        await asyncio.gather(*(meet() for _ in range(WRITERS)))
+        assert await count(database) == 0
+
+    using(things, work)
+
+
+def test_a_node_that_stops_while_it_begins_to_listen_leaves_nothing(things: str) -> None:
+    for turns in range(40):
+
+        async def work(database: PostgresDatabase, turns: int = turns) -> None:
+            database.listen("topic", lambda _: None)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        using(things, work)
+
+
 @pytest.mark.parametrize(
     ("error", "away"),
     [

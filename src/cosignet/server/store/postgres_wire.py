@@ -32,6 +32,11 @@ _NOW = (
     "WITH clock AS MATERIALIZED"
     " (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now)\n"
 )
+_SYNCED = (
+    # Whoever asked for more than `on` (a standby that has applied it) keeps that.
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+)
 _OUTAGE_CLASSES = frozenset({"08", "28", "3D", "40", "53", "57", "58", "F0", "XX"})
 """Connection, log-in, catalogue, rollback (deadlock), resources, operator, system, files, internal
 (postgresql.org/docs/current/errcodes-appendix.html)."""
@@ -116,11 +121,11 @@ async def connect(url: str, purpose: str, *, patient: bool = False) -> Wire:
         )
     except ValueError as error:
         raise SetupError("COSIGNET_DATABASE_URL is not a URL of PostgreSQL.") from error
-    await wire.execute(
-        # Whoever asked for more than `on` (a standby that has applied it) keeps that.
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
-    )
+    try:
+        await wire.execute(_SYNCED)
+    except BaseException:
+        wire.terminate()
+        raise
     return wire
 
 

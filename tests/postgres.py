@@ -132,9 +132,9 @@ class Server:
         # Functions of the system come last, so that one of ours can stand before them.
         return f"postgresql://postgres@/{database}?host={self.folder}&search_path=public,pg_catalog"
 
-    def create(self, database: str) -> None:
-        """Make an empty database."""
-        self.execute("postgres", f'CREATE DATABASE "{database}" TEMPLATE template0')
+    def create(self, database: str, *, copy_of: str) -> None:
+        """Make a database like another one, to which nobody is connected."""
+        self.execute("postgres", f'CREATE DATABASE "{database}" TEMPLATE "{copy_of}"')
 
     def set_clock(self, database: str, expression: str) -> None:
         """Let the database's clock show an expression of type timestamptz."""

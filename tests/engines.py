@@ -4,6 +4,7 @@ A store is named by its data directory on both: on PostgreSQL that stands for a 
 """
 
 import base64
+import itertools
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ class Engines:
         self._server: postgres.Server | None = None
         self._databases: dict[Path, str] = {}
         self._has_schema = False
+        self._numbers = itertools.count()
         self._key = base64.b64encode(secrets.token_bytes(32)).decode()
 
     @property
@@ -46,12 +48,15 @@ class Engines:
 
     @contextmanager
     def used(self, engine: Engine) -> Iterator[None]:
-        """Keep new stores on an engine while the block runs."""
+        """Keep new stores on an engine while the block runs; on PostgreSQL they end with it."""
         before, self.current = self.current, engine
+        kept = set(self._databases)
         try:
             yield
         finally:
             self.current = before
+            for data_dir in self._databases.keys() - kept:
+                self.server.drop(self._databases.pop(data_dir))
 
     def settings(self, data_dir: Path, *, migrated: bool = False) -> dict[str, str]:
         """Return what makes a server keep its store here, beside its data directory.
@@ -59,7 +64,7 @@ class Engines:
         A new one is empty, or has been `migrated`, which takes less time than to migrate it.
         """
         if self.current == "postgres" and data_dir not in self._databases:
-            name = f"test_{len(self._databases)}"
+            name = f"test_{next(self._numbers)}"
             self.server.create(name, copy_of=self._migrated() if migrated else EMPTY)
             self._databases[data_dir] = name
         if data_dir not in self._databases:

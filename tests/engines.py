@@ -4,6 +4,7 @@ A store is named by its data directory on both: on PostgreSQL that stands for a 
 """
 
 import base64
+import itertools
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +15,11 @@ from typing import Any, Literal
 import asyncpg
 from tests import postgres
 
+from cosignet.server.store.connect import open_database
+
 Engine = Literal["sqlite", "postgres"]
+EMPTY, SCHEMA = "template0", "schema"
+"""Databases that others are copies of."""
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgres")
 Refused = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
 """What a database raises where a table's own rules forbid a row."""
@@ -30,6 +35,8 @@ class Engines:
         self.current: Engine = "sqlite"
         self._server: postgres.Server | None = None
         self._databases: dict[Path, str] = {}
+        self._has_schema = False
+        self._numbers = itertools.count()
         self._key = base64.b64encode(secrets.token_bytes(32)).decode()
 
     @property
@@ -41,22 +48,42 @@ class Engines:
 
     @contextmanager
     def used(self, engine: Engine) -> Iterator[None]:
-        """Keep new stores on an engine while the block runs."""
+        """Keep new stores on an engine while the block runs; on PostgreSQL they end with it."""
         before, self.current = self.current, engine
+        kept = set(self._databases)
         try:
             yield
         finally:
             self.current = before
+            for data_dir in self._databases.keys() - kept:
+                self.server.drop(self._databases.pop(data_dir))
 
-    def settings(self, data_dir: Path) -> dict[str, str]:
-        """Return what makes a server keep its store here, beside its data directory."""
+    def settings(self, data_dir: Path, *, migrated: bool = False) -> dict[str, str]:
+        """Return what makes a server keep its store here, beside its data directory.
+
+        A new one is empty, or has been `migrated`, which takes less time than to migrate it.
+        """
         if self.current == "postgres" and data_dir not in self._databases:
-            name = f"test_{len(self._databases)}"
-            self.server.create(name)
+            name = f"test_{next(self._numbers)}"
+            self.server.create(name, copy_of=self._migrated() if migrated else EMPTY)
             self._databases[data_dir] = name
         if data_dir not in self._databases:
             return {}
         return {"COSIGNET_DATABASE_URL": self.url(data_dir), "COSIGNET_ENCRYPTION_KEY": self._key}
+
+    def _migrated(self) -> str:
+        """Return a database that has the schema and nothing else."""
+        if not self._has_schema:
+
+            async def migrate() -> None:
+                url = self.server.url(SCHEMA)
+                database, _ = await open_database(url, clock=lambda: 0)
+                await database.close()
+
+            self.server.create(SCHEMA, copy_of=EMPTY)
+            self.server.wait_for(migrate())
+            self._has_schema = True
+        return SCHEMA
 
     def url(self, data_dir: Path) -> str:
         """Return the URL of a store on PostgreSQL."""
@@ -85,6 +112,7 @@ class Engines:
             self._server.remove()
             self._server = None
             self._databases.clear()
+            self._has_schema = False
 
 
 engines = Engines()

@@ -88,7 +88,9 @@ class Live:
             "COSIGNET_DATA_DIR": str(self.data_dir),
             "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",
         }
-        self.config = read_config(environ | engines.settings(self.data_dir) | self.settings)
+        self.config = read_config(
+            environ | engines.settings(self.data_dir, migrated=True) | self.settings
+        )
         self._set_clock()
         self.clock.moved = self._set_clock
         started = threading.Event()

@@ -32,6 +32,10 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "dynamic_shared_memory_type": "posix",
     "logging_collector": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "128MB",
+    "min_wal_size": "32MB",
 }
 
 
@@ -132,9 +136,13 @@ class Server:
         # Functions of the system come last, so that one of ours can stand before them.
         return f"postgresql://postgres@/{database}?host={self.folder}&search_path=public,pg_catalog"
 
-    def create(self, database: str) -> None:
-        """Make an empty database."""
-        self.execute("postgres", f'CREATE DATABASE "{database}" TEMPLATE template0')
+    def create(self, database: str, *, copy_of: str) -> None:
+        """Make a database like another one, to which nobody is connected."""
+        self.execute("postgres", f'CREATE DATABASE "{database}" TEMPLATE "{copy_of}"')
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        self.execute("postgres", f'DROP DATABASE "{database}" WITH (FORCE)')
 
     def set_clock(self, database: str, expression: str) -> None:
         """Let the database's clock show an expression of type timestamptz."""

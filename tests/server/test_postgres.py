@@ -15,7 +15,6 @@ import asyncpg
 import pytest
 from tests.engines import engines
 from tests.live import Clock, Live
-from tests.people import Person, Program
 from tests.server.rows import opened, value
 from tests.server.together import background, eventually
 
@@ -25,7 +24,7 @@ from cosignet.server.config import read_config
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import watch
-from cosignet.server.store import migrate, postgres_pool
+from cosignet.server.store import migrate, postgres_pool, postgres_wire
 from cosignet.server.store.connect import open_database
 from cosignet.server.store.postgres import WRITERS, PostgresDatabase
 from cosignet.server.store.postgres_wire import is_outage, spelled
@@ -222,6 +221,44 @@ def test_two_that_wait_for_each_other_are_told_to_try_again(things: str, tmp_pat
     assert sorted(map(str, using(things, work))) == sorted(map(str, [Unavailable, type(None)]))
 
 
+def test_who_waits_too_long_for_a_row_is_told_to_try_again(
+    things: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_wire, "LOCK_SECONDS", 0.1)
+    with opened(tmp_path / "cosignet.db") as rows:
+        rows.execute("INSERT INTO things VALUES (1)")
+        rows.execute("BEGIN")
+        rows.execute("UPDATE things SET id = 1")
+
+        async def work(database: PostgresDatabase) -> None:
+            with pytest.raises(Unavailable):
+                async with database.transaction() as tx:
+                    await tx.execute("UPDATE things SET id = 2")
+            rows.execute("COMMIT")
+            async with database.transaction() as tx:
+                assert await tx.execute("UPDATE things SET id = 2") == 1
+
+        using(things, work)
+
+
+def test_a_node_goes_on_while_a_newer_one_adds_a_column(things: str, tmp_path: Path) -> None:
+    async def look(database: PostgresDatabase) -> int:
+        async with database.transaction() as tx:
+            return len(await tx.fetch("SELECT * FROM things"))
+
+    async def work(database: PostgresDatabase) -> None:
+        assert await look(database) == len(await database.reader.fetch("SELECT * FROM things"))
+        with opened(tmp_path / "cosignet.db") as rows:
+            rows.execute("ALTER TABLE things ADD COLUMN size BIGINT")
+        assert await database.reader.fetch("SELECT * FROM things") == []
+        # Inside a transaction PostgreSQL refuses what was prepared before; once.
+        with pytest.raises(Unavailable):
+            await look(database)
+        assert await look(database) == 0
+
+    using(things, work)
+
+
 def test_every_commit_is_synced_whatever_the_server_is_set_to(url: str, tmp_path: Path) -> None:
     found: list[str] = []
     for setting in ("off", "local", "on", "remote_apply"):
@@ -287,6 +324,47 @@ def test_a_statement_that_was_given_up_leaves_its_connection_to_nobody(things: s
             assert await count(database) == 0
 
     using(things, work)
+
+
+def test_whoever_gives_up_at_any_moment_keeps_no_connection_and_leaves_nothing(
+    things: str,
+) -> None:
+    async def work(database: PostgresDatabase) -> None:
+        async def insert(number: int) -> None:
+            async with database.transaction() as tx:
+                await tx.execute(INSERT, number)
+                await count(database)
+                raise _Undo
+
+        for turns in range(60):
+            tasks = [asyncio.create_task(insert(number)) for number in range(2 * WRITERS)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        # As many as there are connections run at once, so all of them are there again.
+        met = asyncio.Barrier(WRITERS)
+
+        async def meet() -> None:
+            async with database.transaction():
+                await met.wait()
+
+        await asyncio.gather(*(meet() for _ in range(WRITERS)))
+        assert await count(database) == 0
+
+    using(things, work)
+
+
+def test_a_node_that_stops_while_it_begins_to_listen_leaves_nothing(things: str) -> None:
+    for turns in range(40):
+
+        async def work(database: PostgresDatabase, turns: int = turns) -> None:
+            database.listen("topic", lambda _: None)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        using(things, work)
 
 
 @pytest.mark.parametrize(
@@ -625,18 +703,3 @@ def test_a_node_whose_clock_is_ahead_tells_what_the_database_knows(tmp_path: Pat
         assert live.run(wait) == "expired"
     with opened(tmp_path / "data" / "cosignet.db") as rows:
         assert value(rows, "SELECT decided_at >= expires_at FROM confirmations") is True
-
-
-def test_who_registers_with_a_name_of_any_characters_is_refused_in_words(live: Live) -> None:
-    program: Program = live.program()
-    alex: Person = live.person("alex")
-    body = {"username": "alex", "action": "a\0b", "payload": {"a": "b\0c"}}
-    refused = program.post("/api/confirmations", body)
-    assert (refused.status_code, refused.json()["field"]) == (422, "action")
-    asked = program.post("/api/confirmations", body | {"action": "a b"})
-    assert asked.is_success
-    found = program.read(asked.json()["id"])
-    assert found["payload"] == {"a": "b\0c"}
-    assert found["payloadText"] == '{"a":"b\\u0000c"}'
-    match_code = asked.json()["matchCode"]  # as with all that a person could misread
-    assert alex.approve(found["id"], match_code=match_code).is_success

@@ -82,7 +82,7 @@ class Limited(Refusal, code="limited"):
 
 
 class Unavailable(Refusal, code="unavailable"):
-    """The state cannot be proven right now. Nothing is approved; try again shortly."""
+    """The state cannot be proven right now. Take nothing for approved; try again shortly."""
 
 
 class CeremonyRefused(Refusal, code="ceremony_refused"):

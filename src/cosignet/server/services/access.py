@@ -137,6 +137,8 @@ async def confirm_first_key(rt: Runtime, session: Session, credential: JsonValue
     organisation_id = member.organisation_id
     minted, key_hash = await _first_key(rt, organisation_id)
     async with rt.database.transaction() as tx:
+        # Before the passkey's row, as everybody who needs both.
+        await tx.lock("organisations", organisation_id)
         await record_use(tx, known)
         if not await organisations.claim_first_key(tx, organisation_id, minted.key.id):
             old = await api_keys.unused_first(tx, organisation_id, _replaceable_since(rt))

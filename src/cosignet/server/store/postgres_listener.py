@@ -46,7 +46,7 @@ class PostgresListener:
         failures = 0
         while True:
             try:
-                wire = await self._connect()
+                wire = await self._open()
             except Exception as error:
                 log.warning("cannot listen to the other nodes: %s", error)
             else:
@@ -55,6 +55,17 @@ class PostgresListener:
                 log.warning("the connection to the other nodes was lost; opening another one")
             await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
             failures += 1
+
+    async def _open(self) -> Wire:
+        opening = asyncio.ensure_future(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # Half a connection cannot be dropped; a whole one can.
+            await asyncio.wait({opening})
+            if opening.exception() is None:
+                opening.result().terminate()
+            raise
 
     async def _listen(self, wire: Wire) -> None:
         """Pass on what is heard until the connection is lost."""

@@ -39,13 +39,28 @@ class Pool:
             wire = self._idle.pop()
             if not wire.is_closed():
                 return wire
+        return await self._open()
+
+    async def _open(self) -> Wire:
+        opening = asyncio.ensure_future(self._connect())
         try:
-            return await self._connect()
+            # Whoever gives up now leaves a connection behind that is half open: it is completed.
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._keep)
+            raise
         except BaseException as error:
             self._free.release()
             if is_outage(error):
                 raise unavailable(error, "the database cannot be reached") from error
             raise
+
+    def _keep(self, opened: asyncio.Future[Wire]) -> None:
+        """Keep a connection that nobody waits for any more."""
+        if opened.cancelled() or opened.exception() is not None:
+            self._free.release()
+        else:
+            self.release(opened.result())
 
     def release(self, wire: Wire) -> None:
         """Give a connection back; one in which anything is left open is dropped."""

@@ -19,7 +19,7 @@ SERVER_MIN = 13
 """The oldest PostgreSQL that its makers kept up when this was written, and more than we need."""
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
-LOCK_SECONDS = 5
+LOCK_SECONDS = 5.0
 """How long a statement waits for another transaction to end."""
 IDLE_IN_TRANSACTION_SECONDS = 30
 SILENCE_SECONDS = 15
@@ -31,6 +31,11 @@ _CLOCK = "clock_ms()"
 _NOW = (
     "WITH clock AS MATERIALIZED"
     " (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now)\n"
+)
+_SYNCED = (
+    # Whoever asked for more than `on` (a standby that has applied it) keeps that.
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
 _OUTAGE_CLASSES = frozenset({"08", "28", "3D", "40", "53", "57", "58", "F0", "XX"})
 """Connection, log-in, catalogue, rollback (deadlock), resources, operator, system, files, internal
@@ -95,7 +100,7 @@ async def connect(url: str, purpose: str, *, patient: bool = False) -> Wire:
     """
     limits: dict[str, int] = {
         "statement_timeout": 0 if patient else STATEMENT_SECONDS * 1000,
-        "lock_timeout": LOCK_SECONDS * 1000,
+        "lock_timeout": int(LOCK_SECONDS * 1000),
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS * 1000,
     }
     settings: dict[str, str] = {name: str(value) for name, value in limits.items()}
@@ -116,11 +121,11 @@ async def connect(url: str, purpose: str, *, patient: bool = False) -> Wire:
         )
     except ValueError as error:
         raise SetupError("COSIGNET_DATABASE_URL is not a URL of PostgreSQL.") from error
-    await wire.execute(
-        # Whoever asked for more than `on` (a standby that has applied it) keeps that.
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
-    )
+    try:
+        await wire.execute(_SYNCED)
+    except BaseException:
+        wire.terminate()
+        raise
     return wire
 
 

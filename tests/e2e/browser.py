@@ -271,7 +271,7 @@ BADGE = {
     "verified": "Display verified",
     "signing": "Waiting for your passkey",
     "mismatch": "Mismatch",
-    "sending": "Sent. Waiting until it is recorded",
-    "away": "Server away. Nothing is approved.",
-    "offline": "You are offline. Nothing is approved.",
+    "sending": "Sent, not recorded yet",
+    "away": "Server away. Not approved.",
+    "offline": "Offline. Not approved.",
 }

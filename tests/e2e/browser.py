@@ -38,6 +38,23 @@ document.addEventListener("securitypolicyviolation", (event) => {
 });
 """
 
+# What has moved on a page since it was opened, asked for or not: the last frames are waited for.
+SHIFTS = """() => new Promise((resolve) => {
+  const found = [];
+  const add = (entries) => {
+    for (const { value, sources } of entries) {
+      const names = sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
+      found.push(`${value.toFixed(4)}: ${names.join(" | ")}`);
+    }
+  };
+  const observer = new PerformanceObserver((list) => add(list.getEntries()));
+  observer.observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+    add(observer.takeRecords());
+    resolve(found);
+  })));
+})"""
+
 expect.set_options(timeout=WAIT_MS)
 
 
@@ -176,6 +193,14 @@ class Visitor:
     def _missing(self) -> list[str]:
         return [p.pattern for p in self._expected if not any(map(p.search, self.complaints))]
 
+    @property
+    def shifts(self) -> list[str]:
+        """What has moved since the page was opened; nothing where scripts are off."""
+        if self.page.evaluate("matchMedia('(scripting: none)').matches"):
+            return []
+        found: list[str] = self.page.evaluate(SHIFTS)
+        return found
+
     # The confirm page, as a person sees it.
 
     def open(self, url: str, *, badge: str | None = "verified") -> None:
@@ -276,7 +301,7 @@ BADGE = {
     "verified": "Display verified",
     "signing": "Waiting for your passkey",
     "mismatch": "Mismatch",
-    "sending": "Sent. Waiting until it is recorded",
-    "away": "Server away. Nothing is approved.",
-    "offline": "You are offline. Nothing is approved.",
+    "sending": "Sent, not recorded yet",
+    "away": "Server away. Not approved.",
+    "offline": "Offline. Not approved.",
 }

@@ -19,3 +19,6 @@ def every_state() -> dict[str, State]:
 
 
 EVERY_STATE = every_state()
+
+MOVING = {"account-key-shown", "confirm-no-passkey", "confirm-other-device", "confirm-unfolded"}
+"""Where the person asked for more, which moves what stands below it. Nothing else ever moves."""

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import httpx2
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 from tests.e2e.browser import Visitor
 from tests.live import Live
 from tests.people import JSON, Person, Program
@@ -44,9 +44,10 @@ def create(visitor: Visitor, username: str) -> None:
 class Stage:
     """A server with people, and browsers in front of it."""
 
-    def __init__(self, live: Live, browser: Browser) -> None:
+    def __init__(self, live: Live, browser: Browser, screen: ViewportSize | None = None) -> None:
         self.live = live
         self._browser = browser
+        self._screen = screen
         self.visitors: list[Visitor] = []
 
     # Made when first needed: an owner gets a first API key only where there is none. And given
@@ -82,6 +83,8 @@ class Stage:
     def visit(self, person: Person | None = None, **options: Any) -> Visitor:
         """Open a browser."""
         visitor = Visitor(self._browser, self.live.url, **options)
+        if self._screen is not None:
+            visitor.page.set_viewport_size(self._screen)
         self.visitors.append(visitor)
         if person is not None:
             visitor.passkey.hold(person)

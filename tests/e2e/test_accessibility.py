@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.browser import Visitor
 from tests.e2e.conftest import Visit
-from tests.e2e.gallery import EVERY_STATE
+from tests.e2e.gallery import EVERY_STATE, MOVING
 from tests.e2e.outline import OUTLINES, alone, outline
 from tests.e2e.states import SETTINGS, Stage
 from tests.live import Live
@@ -118,6 +118,7 @@ def check_tabs(page: Page, names: list[str]) -> None:
 def test_a_state_is_there_for_everybody(stage: Stage, state: str) -> None:
     visitor = alone(stage, state)
     page = visitor.page
+    assert bool(visitor.shifts) == (state in MOVING), visitor.shifts
     pinned = OUTLINES / f"{state}.yml"
     cure = f"python -m tests.e2e.outline {state}"
     assert pinned.exists(), f"no outline of {state} yet: {cure}"

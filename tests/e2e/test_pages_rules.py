@@ -6,15 +6,16 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Browser, Locator, Page, Response, ViewportSize, expect
 from tests.e2e.browser import Visitor
 from tests.e2e.conftest import Visit
-from tests.e2e.gallery import EVERY_STATE
+from tests.e2e.gallery import EVERY_STATE, MOVING
 from tests.e2e.states import SETTINGS, Stage, create
 from tests.live import Live
 from tests.people import Person, Program
 
 NARROW = {"width": 320, "height": 568}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 CONFIRM_BYTES_MAX = 25 * 1024
 SCRIPT_BYTES_MAX = 12 * 1024
 FONT_PIXELS_MIN = 14
@@ -87,7 +88,7 @@ LOOK = """({ font, least, button }) => {
 @pytest.fixture(scope="module")
 def stage(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Live(tmp_path_factory.mktemp("stage") / "data", SETTINGS) as live:
-        yield Stage(live, chromium)
+        yield Stage(live, chromium, PHONE)
 
 
 def look(page: Page) -> dict[str, Any]:
@@ -108,6 +109,7 @@ def check_look(page: Page) -> str:
 def test_a_state_keeps_the_rules(stage: Stage, state: str) -> None:
     visitor = EVERY_STATE[state](stage)
     page = visitor.page
+    assert bool(visitor.shifts) == (state in MOVING), visitor.shifts
     outline: dict[str, Any] = page.evaluate(OUTLINE)
     assert outline["lang"] == "en"
     assert outline["title"].endswith("Cosignet")
@@ -313,6 +315,15 @@ def test_a_complaint_is_heard(live: Live, visit: Visit, script: str, complaint: 
     visitor.context.route("http://example.com/", lambda route: route.abort())
     visitor.page.goto(live.url)
     visitor.page.evaluate(f"() => {{ try {{ {script} }} catch {{}} }}")
+
+
+def test_what_moves_is_seen(live: Live, visit: Visit) -> None:
+    visitor = visit()
+    visitor.page.goto(live.url)
+    assert visitor.shifts == []
+    visitor.page.evaluate("() => document.querySelector('main').prepend('More to read')")
+    [shift] = visitor.shifts
+    assert "A person signs the exact action" in shift
 
 
 def test_a_complaint_fails_the_test_it_comes_in(live: Live, chromium: Browser) -> None:

@@ -215,10 +215,11 @@ async function tellTrouble(error) {
 
 /** Where passkeys do not work or are not at hand, show other ways; `waits`: at a tap, if it can. */
 async function help(waits = false) {
-  const { find } = await import("./elsewhere.js").catch(() => ({}));
+  const { find, reveal } = await import("./elsewhere.js").catch(() => ({}));
   standing = await find?.(isSupported()) ?? "";
   isElsewhere = waits && standing === "no-passkey";
   if (!settled && !blocked && !isElsewhere) show(outcome, standing);
+  return reveal;
 }
 
 async function approve(event) {
@@ -229,16 +230,15 @@ async function approve(event) {
     say("A part of this page could not be loaded.", "Nothing was signed. Try again in a moment.");
     return;
   }
-  const isSoon = performance.now() - inView < LOOK_MS;
   if (reading && !reading.isRead()) reading.readOn();
-  else if (isSoon) say("The page has just come into view. Look at it, then tap again.");
-  else pickAndSign();
+  else if (performance.now() - inView >= LOOK_MS) pickAndSign();
+  else say("The page has just come into view. Look at it, then tap again.");
 }
 
 /** With the match code, where one is asked for; and where the passkey is, if not here. */
 function pickAndSign() {
   const matchCode = match?.picked();
-  if (isElsewhere) help().then(() => outcome.focus());
+  if (isElsewhere) help().then((reveal) => reveal?.(outcome)); // at a tap the page may move
   else if (!match || matchCode) sign("approve", { matchCode });
   else {
     say("Pick the match code that is shown where this was asked, then approve.");

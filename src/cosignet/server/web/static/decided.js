@@ -1,6 +1,6 @@
 // What the confirm page tells once it is decided, expired or cancelled.
 import { moment } from "./card.js";
-import { byId, fill, show } from "./page.js";
+import { byId, fill, say, show } from "./page.js";
 
 /** Swap the page to what has become of it; `isOurs`: whether this page sent the decision. */
 export function tellDecision(data, isOurs) {
@@ -14,7 +14,9 @@ export function tellDecision(data, isOurs) {
   show(outcome, stateOf(data));
   const title = outcome.querySelector("[data-for]:not([hidden]) .title").textContent;
   document.title = `${title} · Cosignet`;
-  for (const name of ["decide", "bar", "band", "match", "other"]) byId(name).hidden = true;
+  for (const name of ["decide", "bar", "match", "other"]) byId(name).hidden = true;
+  byId("band").classList.add("past"); // stands above what is being read: its place stays
+  say();
   if (isOurs && data.takesReason) askWhy(byId("why"));
   outcome.focus();
 }

@@ -7,7 +7,18 @@ const IN_APP = new RegExp(["FBA[NV]", "FB_IAB", "Instagram", "Line/", "MicroMess
   "Slack", "GSA/", "; wv\\)"].join("|"));
 const APPLE = /iPhone|iPad|iPod/;
 
-document.addEventListener("click", ({ target }) => target.matches(".copy") && copy(target));
+document.addEventListener("click", ({ target }) => {
+  if (target.matches(".copy")) copy(target);
+  if (target.matches(".reveal")) reveal();
+});
+
+/** Unfold the code for other devices, and bring it into view; `told`, if given, has the focus. */
+export function reveal(told) {
+  const place = document.getElementById("other");
+  place.open = true;
+  place.scrollIntoView({ block: "center" });
+  told?.focus({ preventScroll: true });
+}
 
 /** The state to tell while nothing happens: "in-app", "unsupported", "no-passkey", or "". */
 export async function find(isSupported) {

@@ -23,6 +23,7 @@ if (isSupported()) {
   button.addEventListener("click", signIn);
   button.disabled = false;
 } else {
-  button.hidden = true;
-  byId("unsupported").hidden = false;
+  button.classList.add("past");
+  say("This browser cannot use passkeys.",
+    "Open this page in your phone’s or computer’s own browser, up to date.");
 }

@@ -8,10 +8,11 @@ const OVERLAP = 96; // pixels that stay in view when the page moves on
  * Returns {isRead, readOn}: whether that is so, and a way to move to the unread part.
  */
 export function readToEnd(card, onEnd) {
+  const foot = byId("bar").previousElementSibling;
   const place = () => {
     const { top, height } = card.getBoundingClientRect();
-    // On low screens the bar does not stick, and stands below the card.
-    const room = Math.min(innerHeight, byId("bar").getBoundingClientRect().top);
+    // On low screens the foot does not stick, and stands below the card.
+    const room = Math.min(innerHeight, foot.getBoundingClientRect().top);
     return { top, height, room };
   };
   let read = 0; // of the card's height
@@ -39,7 +40,7 @@ export function readToEnd(card, onEnd) {
 function tell(screens) {
   show(byId("approve"), screens > 0 ? "read" : "sign");
   const rest = Math.ceil(screens);
-  const words = rest > 1 ? `${rest} more screens to read` : "1 more screen to read";
+  const words = rest > 1 ? `${rest} more screens` : "1 more screen";
   const place = byId("unread");
   place.hidden = screens <= 0;
   if (place.textContent !== words) place.textContent = words;

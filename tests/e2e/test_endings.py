@@ -56,6 +56,22 @@ def test_a_decision_on_another_device_appears_here(
     expect(visitor.approve).to_be_hidden()
 
 
+def test_a_decision_elsewhere_moves_nothing_that_is_being_read(
+    visit: Visit, alex: Person, program: Program
+) -> None:
+    asked = program.ask("alex", {f"step {number}": f"do {number}" for number in range(40)})
+    visitor = visit(alex)
+    visitor.open(asked["url"])
+    read = visitor.page.get_by_text("do 20", exact=True)
+    read.scroll_into_view_if_needed()
+    place = read.bounding_box()
+    assert alex.reject(asked["id"]).is_success
+    visitor.sees_outcome("rejected")
+    expect(visitor.page.locator("#outcome")).to_be_focused()
+    expect(visitor.outcome("rejected")).to_be_in_viewport(ratio=1)
+    assert read.bounding_box() == place
+
+
 def test_a_decision_elsewhere_closes_the_prompt_that_is_open_here(
     visit: Visit, alex: Person, program: Program
 ) -> None:

@@ -1,6 +1,6 @@
 // The confirm page: verify what is on the screen, keep it verified, and sign exactly that.
 import { follow } from "./follow.js";
-import { byId, fill, say, show } from "./page.js";
+import { attend, byId, fill, say, show } from "./page.js";
 import { get, isSupported, post, Trouble, usePasskey } from "./passkey.js";
 import { checkScreen, expected, inWords, watchScreen } from "./screen.js";
 import { checkOptions, hex, Mismatch, utf8 } from "./verify.js";
@@ -206,7 +206,7 @@ async function tellTrouble(error) {
   if (error.status === 409) following.askNow(); // somebody else decided
   if (STATES[error.code]) {
     show(outcome, STATES[error.code]);
-    outcome.focus();
+    attend(outcome);
     return;
   }
   say(error.message, error instanceof Trouble ? error.cure : "Nothing was signed.");

@@ -1,6 +1,6 @@
 // What the confirm page tells once it is decided, expired or cancelled.
 import { moment } from "./card.js";
-import { byId, fill, say, show } from "./page.js";
+import { attend, byId, fill, say, show } from "./page.js";
 
 /** Swap the page to what has become of it; `isOurs`: whether this page sent the decision. */
 export function tellDecision(data, isOurs) {
@@ -18,7 +18,7 @@ export function tellDecision(data, isOurs) {
   byId("band").classList.add("past"); // stands above what is being read: its place stays
   say();
   if (isOurs && data.takesReason) askWhy(byId("why"));
-  outcome.focus();
+  attend(outcome);
 }
 
 function stateOf({ status, cancelledAt, rejection }) {

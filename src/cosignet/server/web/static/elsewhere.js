@@ -1,4 +1,5 @@
 // Where there is no passkey: what kind of browser this is, and ways to a better one.
+import { attend } from "./page.js";
 
 // Names that apps give their own browsers. "; wv)" is Android's mark of one; on Apple's phones,
 // only browsers say Safari.
@@ -17,7 +18,7 @@ export function reveal(told) {
   const place = document.getElementById("other");
   place.open = true;
   place.scrollIntoView({ block: "center" });
-  told?.focus({ preventScroll: true });
+  if (told) attend(told);
 }
 
 /** The state to tell while nothing happens: "in-app", "unsupported", "no-passkey", or "". */

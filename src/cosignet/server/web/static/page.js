@@ -10,6 +10,12 @@ export function show(container, name) {
   }
 }
 
+/** Give the focus to what is told; where that stands over the page, the page stays as it is. */
+export function attend(element) {
+  const isOver = getComputedStyle(element.parentElement).position === "sticky";
+  element.focus({ preventScroll: isOver });
+}
+
 /** Write a text into every element that carries this data-fill. */
 export function fill(name, text) {
   for (const element of document.querySelectorAll(`[data-fill="${name}"]`)) {

@@ -209,6 +209,8 @@ async def set_role(rt: Runtime, organisation_id: str, username: str, role: Role)
         LastOwner: the organisation would be without an owner.
     """
     async with rt.database.transaction() as tx:
+        # Or two owners who leave at once would each count on the other.
+        await tx.lock("organisations", organisation_id)
         found = await approvers.by_username(tx, organisation_id, username)
         if found is None:
             raise NotFound

@@ -31,11 +31,12 @@ e2e: $(VENV)/dev.stamp chromium ## The browser's tests alone
 	@$(PYTHON) -m pytest tests/e2e $(ARGS)
 
 .PHONY: check
-check: $(VENV)/dev.stamp ## Style, types, architecture and documents, without a server
+check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Style, types, architecture, documents; then the judges of the pages
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m basedpyright
 	@$(PYTHON) -m pytest tests/test_architecture.py tests/test_repository.py
+	@$(PYTHON) -m tools.judges
 
 .PHONY: bench
 bench: $(VENV)/dev.stamp ## Measure, each figure beside its floor

@@ -134,8 +134,7 @@ async function settle(data) {
   settled = true;
   prompt?.abort();
   const isOurs = isSending;
-  const { tellDecision } = await import("./decided.js").catch(() => location.reload());
-  tellDecision(data, isOurs);
+  (await import("./decided.js").catch(() => location.reload()))?.tellDecision(data, isOurs);
 }
 
 function setAway(away) {
@@ -160,6 +159,7 @@ async function sign(purpose, members) {
   say();
   show(outcome, standing);
   refresh();
+  import("./decided.js").catch(() => {}); // meanwhile: it is needed next
   try {
     const shown = await expected(trusted, here);
     checkScreen(shown);

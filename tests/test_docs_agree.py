@@ -17,14 +17,23 @@ from markdown_it import MarkdownIt
 from tests.test_docs import PAGES, ROOT
 
 from cosignet.cli.main import parser
-from cosignet.core import access, confirmation, jsontext, leaf, match_code, payload, private_view
+from cosignet.core import (
+    access,
+    confirmation,
+    jsontext,
+    leaf,
+    match_code,
+    payload,
+    private_view,
+    reject_reason,
+)
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger
 from cosignet.server.services import access as keys
 from cosignet.server.services import decide, enroll, invite, practice, session
 from cosignet.server.web import call, errors, schemas, schemas_people
-from cosignet.server.web.headers import security_headers
+from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.routes import ROUTES
 
 
@@ -81,7 +90,16 @@ def test_every_word_of_the_wire_is_named() -> None:
     assert [word for word in words if f"`{word}`" not in API] == []
 
 
-LIMITED = (access, confirmation, match_code, private_view, payload, jsontext, call)
+LIMITED = (
+    access,
+    confirmation,
+    match_code,
+    private_view,
+    reject_reason,
+    payload,
+    jsontext,
+    call,
+)
 SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
@@ -186,8 +204,19 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
 def test_the_headers_are_those_of_every_answer() -> None:
     table = SECURITY.partition("Headers on every answer")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([a-z-]+)` \| `(.*?)`", table, re.MULTILINE)
-    sent = [(n.decode(), v.decode()) for n, v in security_headers("https://approve.example")]
-    assert sorted(rows) == sorted(sent)
+    pages, data = (
+        {
+            (name.decode(), value.decode())
+            for name, value in headers("https://approve.example").items()
+        }
+        for headers in (page_headers, data_headers)
+    )
+    assert sorted(rows) == sorted(pages)
+    [(only_data, policy)] = data - pages
+    assert f"JSON carries `{only_data}: {policy}`" in SECURITY
+    assert {name for name, _ in pages} - {name for name, _ in data} == set(
+        re.findall("`([a-z-]+)`", re.search("and neither (.*?)\\.", SECURITY)[1])
+    )
 
 
 # --- The log --------------------------------------------------------------------------------------

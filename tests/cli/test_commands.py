@@ -85,6 +85,27 @@ def test_an_approver_is_listed_and_revoked(server: Process) -> None:
     assert problem.json()["code"] == "approver_unknown"
 
 
+def test_an_approver_is_made_an_admin_and_the_only_owner_stays(server: Process) -> None:
+    for name in ("olive", "max"):
+        link = server.command("invite", "create", "--username", name).stdout.strip()
+        Person(server.url).register(link, name)
+    made = server.command("approver", "role", "max", "admin")
+    assert "max" in made.stdout
+    assert "admin" in made.stdout
+    assert "activates people" in made.stderr
+    [told] = json.loads(server.command("approver", "role", "max", "admin", "--json").stdout)
+    assert (told["username"], told["role"]) == ("max", "admin")
+    listed = json.loads(server.command("approver", "list", "--json").stdout)
+    assert {one["username"]: one["role"] for one in listed}["max"] == "admin"
+    server.command("approver", "role", "olive", "owner")
+    refused = server.command("approver", "role", "olive", "approver", check=False)
+    assert refused.returncode == 1
+    assert "the only owner" in refused.stderr
+    assert "Make somebody else an owner first" in refused.stderr
+    wrong = server.command("approver", "role", "max", "king", check=False)
+    assert (wrong.returncode, "auditor" in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -99,6 +120,7 @@ def test_an_approver_is_listed_and_revoked(server: Process) -> None:
         (["invite", "revoke", "nothing"], "Nothing is here"),
         (["apikey", "revoke", "nothing"], "Nothing is here"),
         (["approver", "activate", "nobody"], "Nothing is here"),
+        (["approver", "role", "nobody", "admin"], "Nothing is here"),
         (["serve"], "Another server is running"),
         (["serve", "--port", "1"], "COSIGNET_PUBLIC_URL"),
     ],

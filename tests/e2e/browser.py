@@ -257,13 +257,18 @@ class Visitor:
         """The button that signs a rejection."""
         return self.page.get_by_role("button", name="Reject and sign with passkey")
 
-    def open_reasons(self) -> None:
-        """Unfold the other ways to reject."""
-        self.page.locator("summary", has_text="Reject with a reason").click()
+    def unfold_signed(self) -> None:
+        """Unfold the other way to reject."""
+        self.page.locator("summary", has_text="Reject with your signature").click()
 
-    def choose(self, reason: str) -> None:
-        """Choose why."""
-        self.page.get_by_label(reason).check()
+    @property
+    def why(self) -> Locator:
+        """Where one says why, once it is rejected."""
+        return self.page.get_by_role("group", name="Why?")
+
+    def say_why(self, reason: str) -> None:
+        """Tap a reason."""
+        self.why.get_by_role("button", name=reason).click()
 
 
 BADGE = {

@@ -25,7 +25,7 @@ def confirm_checking(stage: Stage) -> Visitor:
 def confirm_unfolded(stage: Stage) -> Visitor:
     visitor = stage.pending(RICH)
     visitor.page.locator("summary", has_text="Fingerprint").click()
-    visitor.open_reasons()
+    visitor.unfold_signed()
     return visitor
 
 
@@ -77,6 +77,37 @@ def reject_without_scripts(stage: Stage) -> Visitor:
     visitor = confirm_without_scripts(stage)
     visitor.reject.click()
     visitor.page.wait_for_url("**/reject*")
+    return visitor
+
+
+def rejected_here(stage: Stage) -> Visitor:
+    visitor = stage.pending()
+    visitor.reject.click()
+    visitor.sees_outcome("rejected")
+    expect(visitor.why).to_be_visible()
+    return visitor
+
+
+def rejected_why(stage: Stage) -> Visitor:
+    visitor = rejected_here(stage)
+    visitor.say_why("I did not expect this")
+    expect(visitor.page.get_by_role("group", name="Noted.")).to_be_visible()
+    return visitor
+
+
+def rejected_why_away(stage: Stage) -> Visitor:
+    visitor = rejected_here(stage)
+    visitor.expects("ERR_FAILED")
+    visitor.page.route("**/reason", lambda route: route.abort())
+    visitor.say_why("Not now")
+    expect(visitor.page.locator("#why .note")).to_be_visible()
+    return visitor
+
+
+def rejected_without_scripts(stage: Stage) -> Visitor:
+    visitor = reject_without_scripts(stage)
+    visitor.reject.click()
+    expect(visitor.why).to_be_visible()
     return visitor
 
 
@@ -253,6 +284,10 @@ CONFIRM_STATES: dict[str, State] = {
     "private-unlocked": private_unlocked,
     "confirm-without-scripts": confirm_without_scripts,
     "reject-without-scripts": reject_without_scripts,
+    "rejected-here": rejected_here,
+    "rejected-why": rejected_why,
+    "rejected-why-away": rejected_why_away,
+    "rejected-without-scripts": rejected_without_scripts,
     "approved-here": approved_here,
     "approved": lambda stage: stage.decided(stage.kim.approve),
     "rejected": lambda stage: stage.decided(lambda id_: stage.kim.reject(id_, "unexpected")),

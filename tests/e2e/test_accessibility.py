@@ -207,11 +207,11 @@ def test_rejecting_with_a_signature_without_a_mouse(
     visitor = opened(visit, program, alex)
     read_to_the_end(visitor)
     expect(visitor.approve).to_be_enabled()
-    use(visitor.page, visitor.page.locator("summary", has_text="Reject with a reason"))
-    go_to(visitor.page, visitor.page.get_by_role("radio").first)
-    visitor.page.keyboard.press("ArrowDown")
+    use(visitor.page, visitor.page.locator("summary", has_text="Reject with your signature"))
     use(visitor.page, visitor.reject_signed)
-    visitor.sees_outcome("rejected-signed", "I did not expect this.")
+    visitor.sees_outcome("rejected-signed")
+    use(visitor.page, visitor.why.get_by_role("button", name="I did not expect this"))
+    expect(visitor.page.get_by_role("group", name="Noted.")).to_be_visible()
     assert visitor.passkey.signatures == 1
 
 
@@ -223,6 +223,8 @@ def test_rejecting_without_a_mouse_and_without_scripts(
     visitor.page.wait_for_url("**/reject*")
     use(visitor.page, visitor.reject)
     visitor.sees_outcome("rejected")
+    use(visitor.page, visitor.why.get_by_role("button", name="Not now"))
+    visitor.sees_outcome("rejected", "Not now.")
 
 
 def test_registering_without_a_mouse(live: Live, visit: Visit) -> None:

@@ -167,14 +167,15 @@ def test_rejecting_with_a_reason_by_keyboard(visit: Visit, alex: Person, program
     asked = program.ask("alex")
     visitor.open(asked["url"])
     page = visitor.page
-    tab_to(page, page.locator("summary", has_text="Reject with a reason"))
-    page.keyboard.press("Enter")
-    tab_to(page, page.get_by_label("The details are wrong"))
-    page.keyboard.press("Space")
     tab_to(page, visitor.reject)
     assert is_marked(visitor.reject)
     page.keyboard.press("Enter")
-    visitor.sees_outcome("rejected", "The details are wrong.")
+    visitor.sees_outcome("rejected")
+    wrong = visitor.why.get_by_role("button", name="The details are wrong")
+    page.keyboard.press("Tab")
+    assert is_marked(wrong)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("group", name="Noted. The details are wrong.")).to_be_visible()
     assert program.read(asked["id"])["rejection"]["reason"] == "wrong_details"
 
 

@@ -75,6 +75,9 @@ NEVER = {
     "a count of wrong picks without the last one's time": """
         SELECT id FROM confirmations
         WHERE (wrong_picks = 0) != (wrong_pick_at IS NULL)""",
+    "a reason, or a browser, of a rejection that was none": """
+        SELECT id FROM confirmations WHERE status != 'rejected'
+        AND (rejection_reason IS NOT NULL OR rejected_in IS NOT NULL)""",
     "a view of what is not private, or of nobody who may see it": """
         SELECT v.confirmation_id FROM private_views v
         WHERE NOT EXISTS (SELECT 1 FROM confirmations c JOIN credentials k

@@ -472,8 +472,8 @@ def with_database(
         runner.run(run())
 
 
-async def put(database: SqliteDatabase, name: str, *, single: bool = False) -> None:
-    async with database.transaction(single=single) as tx:
+async def put(database: SqliteDatabase, name: str) -> None:
+    async with database.transaction() as tx:
         await tx.execute("INSERT INTO things (name) VALUES ($1)", name)
 
 
@@ -952,41 +952,89 @@ def test_a_confirmation_that_was_answered_is_read_by_others_at_once(
             assert found.fetchone()[0] == "pending"
 
 
-def test_a_single_statement_that_is_wrong_fails_alone(tmp_path: Path) -> None:
+INTO_THINGS = "INSERT INTO things (name)"
+
+
+def test_rows_that_come_together_are_one_statement_and_one_sync(tmp_path: Path) -> None:
+    async def scenario(database: SqliteDatabase) -> None:
+        syncs = count_syncs(database)
+        statements: list[str] = []
+        async with database.transaction() as tx:
+            tx.append(INTO_THINGS, "first")
+        assert database._writer is not None
+        database._writer.raw.set_trace_callback(statements.append)
+        rows = (database.append(INTO_THINGS, str(number)) for number in range(150))
+        await asyncio.gather(*rows)
+        assert len(await names(database)) == 151
+        assert len([text for text in statements if text.startswith("INSERT")]) == 3
+        assert len(syncs) == 2
+
+    with_database(tmp_path, scenario)
+
+
+def test_a_row_appended_to_a_transaction_shares_its_fate(tmp_path: Path) -> None:
+    async def both(database: SqliteDatabase, *, refuse: bool) -> None:
+        async with database.transaction() as tx:
+            tx.append(INTO_THINGS, "appended")
+            await tx.execute("INSERT INTO things VALUES ($1)", "executed")
+            if refuse:
+                raise Refusal
+
+    async def scenario(database: SqliteDatabase) -> None:
+        with pytest.raises(Refusal):
+            await both(database, refuse=True)
+        assert await names(database) == set()
+        await both(database, refuse=False)
+        assert await names(database) == {"appended", "executed"}
+
+    with_database(tmp_path, scenario)
+
+
+def test_an_appended_row_that_is_wrong_lets_nobody_succeed(tmp_path: Path) -> None:
     async def scenario(database: SqliteDatabase) -> None:
         outcomes = await asyncio.gather(
-            put(database, "a", single=True),
-            put(database, "", single=True),
-            put(database, "b"),
+            put(database, "neighbour"),
+            database.append(INTO_THINGS, "a"),
+            database.append(INTO_THINGS, ""),
             return_exceptions=True,
         )
-        assert outcomes[0] is outcomes[2] is None
-        assert isinstance(outcomes[1], sqlite3.IntegrityError)
+        assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+        assert await names(database) == set()
+        await database.append(INTO_THINGS, "after")
+        assert await names(database) == {"after"}
+
+    with_database(tmp_path, scenario)
+
+
+def test_whoever_refuses_first_disturbs_nobody(tmp_path: Path) -> None:
+    async def refused(database: SqliteDatabase) -> None:
+        async with database.transaction(refuses_first=True) as tx:
+            await tx.execute("UPDATE things SET name = 'other' WHERE name = $1", "no such thing")
+            tx.append(INTO_THINGS, "refused")
+            raise Refusal
+
+    async def scenario(database: SqliteDatabase) -> None:
+        outcomes = await asyncio.gather(
+            put(database, "a"), refused(database), put(database, "b"), return_exceptions=True
+        )
+        assert isinstance(outcomes[1], Refusal)
         assert await names(database) == {"a", "b"}
 
     with_database(tmp_path, scenario)
 
 
-def test_what_a_single_statement_did_is_never_kept_when_its_block_is_refused(
-    tmp_path: Path,
-) -> None:
+def test_what_refuses_after_all_is_not_kept_and_nor_is_its_group(tmp_path: Path) -> None:
     async def refused(database: SqliteDatabase) -> None:
-        async with database.transaction(single=True) as tx:
+        async with database.transaction(refuses_first=True) as tx:
             await tx.execute("INSERT INTO things VALUES ($1)", "refused")
             raise Refusal
 
-    async def twice(database: SqliteDatabase) -> None:
-        async with database.transaction(single=True) as tx:
-            await tx.execute("INSERT INTO things VALUES ($1)", "once")
-            await tx.execute("INSERT INTO things VALUES ($1)", "twice")
-
     async def scenario(database: SqliteDatabase) -> None:
-        for wrong in (refused, twice):
-            outcomes = await asyncio.gather(
-                put(database, "neighbour"), wrong(database), return_exceptions=True
-            )
-            assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
-            assert await names(database) == set()
+        outcomes = await asyncio.gather(
+            put(database, "neighbour"), refused(database), return_exceptions=True
+        )
+        assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+        assert await names(database) == set()
         await put(database, "after")
         assert await names(database) == {"after"}
 

@@ -6,7 +6,7 @@ import pytest
 from tests.live import Live
 from tests.people import Person, Program
 
-from cosignet.server.web.headers import CONTENT_SECURITY_POLICY
+from cosignet.server.web.headers import CONTENT_SECURITY_POLICY, DATA_POLICY
 from cosignet.server.web.routes import ROUTES
 
 EVERYWHERE = [
@@ -30,11 +30,15 @@ def test_every_answer_carries_the_security_headers(live: Live, method: str, path
     answer = Person(live.url).http.request(method, path)
     assert answer.status_code < 500
     headers = answer.headers
-    assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    is_data = "json" in headers["content-type"]
+    policy = DATA_POLICY if is_data else CONTENT_SECURITY_POLICY
+    assert headers["content-security-policy"] == policy
+    assert ("permissions-policy" in headers) is not is_data
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
     assert headers["x-frame-options"] == "DENY"
-    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers.get("cross-origin-opener-policy") == (None if is_data else "same-origin")
     assert headers["cache-control"] == (
         "no-cache" if answer.url.path.endswith(".css") else "no-store"
     )

@@ -14,11 +14,11 @@ from tests.people import JSON, Person, Program
 from tests.server.barrage import Barrage, Shot
 from tests.server.rows import check, opened, value
 from tests.server.test_races import posting
-from tests.server.test_states import StoppedClock
+from tests.server.test_states import StoppedClock, approve
 
 from cosignet.core.challenge import parse_context
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import confirmations, match_codes
+from cosignet.server.store import match_codes
 from cosignet.server.web import schemas
 
 WAIT_SECONDS = 10
@@ -283,14 +283,14 @@ def test_the_statement_that_approves_demands_the_code_itself(
 ) -> None:
     wrong = wrong_ones(asked, alex)[0]
 
-    async def approve(rt: Runtime) -> list[int | None]:
+    async def attempts(rt: Runtime) -> list[int | None]:
         async with rt.database.transaction() as tx:
             return [
-                await confirmations.approve(tx, asked["id"], evidence_id="e", match_code=code)
+                await approve(tx, asked["id"], evidence_id="e", match_code=code)
                 for code in (None, "", wrong)
             ]
 
-    assert live.run(approve) == [None, None, None]
+    assert live.run(attempts) == [None, None, None]
     assert alex.data(asked["id"])["status"] == "pending"
 
 

@@ -18,7 +18,7 @@ from tests.live import Clock, Live
 from tests.server.rows import opened, value
 from tests.server.together import background, eventually
 
-from cosignet.core.errors import SetupError, Unavailable
+from cosignet.core.errors import Refusal, SetupError, Unavailable
 from cosignet.server.app import now_ms
 from cosignet.server.config import read_config
 from cosignet.server.install import open_installation
@@ -120,6 +120,7 @@ def things(url: str, tmp_path: Path) -> str:
 
 COUNT = "SELECT count(*) AS n FROM things"
 INSERT = "INSERT INTO things VALUES ($1)"
+APPEND = "INSERT INTO things (id)"
 
 
 async def count(database: PostgresDatabase) -> int:
@@ -163,19 +164,25 @@ def test_a_wrong_statement_undoes_its_transaction_and_no_other(things: str) -> N
             async with database.transaction() as tx:
                 await tx.execute(INSERT, 1)
                 await tx.execute(INSERT, 1)
-        async with database.transaction(single=True) as tx:
-            await tx.execute(INSERT, 1)
+        await database.append(APPEND, 1)
         assert await count(database) == 1
 
     using(things, work)
 
 
-def test_a_single_transaction_runs_one_statement(things: str) -> None:
+def test_appended_rows_are_there_after_the_commit_and_not_after_a_refusal(things: str) -> None:
     async def work(database: PostgresDatabase) -> None:
-        with pytest.raises(RuntimeError, match="single"):
-            async with database.transaction(single=True) as tx:
-                await tx.execute(INSERT, 1)
-                await tx.execute(INSERT, 2)
+        with pytest.raises(Refusal):
+            async with database.transaction() as tx:
+                tx.append(APPEND, 1)
+                raise Refusal
+        assert await count(database) == 0
+        async with database.transaction() as tx:
+            for number in range(100):
+                tx.append(APPEND, number)
+            assert await tx.fetch("SELECT * FROM things") == []
+        await database.append(APPEND, 100)
+        assert await count(database) == 101
 
     using(things, work)
 

@@ -18,7 +18,8 @@ from tests.people import Person, Program, raise_for
 from tests.server.rows import check, opened, value
 from tests.server.together import background, eventually
 
-from cosignet.core.access import Scope
+from cosignet.core.access import Role, Scope
+from cosignet.core.access_errors import LastOwner
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access, invite
 from cosignet.server.services.invite import CodedInvite, Terms
@@ -341,6 +342,31 @@ def test_two_links_for_the_first_owner_make_one(live: Live) -> None:
         row.commit()
         codes = sorted(str(code_of(one.result())[1]) for one in answers)
     assert codes == ["None", "owner_exists"]
+    assert single(live, "SELECT count(*) FROM approvers WHERE role = 'owner'") == 1
+
+
+def test_two_owners_who_stop_being_one_at_once_leave_one(live: Live) -> None:
+    for name in ("ada", "eve"):
+        live.person(name)
+        write(live, "UPDATE approvers SET role = 'owner' WHERE username = ?", name)
+
+    def give_up(name: str) -> str:
+        async def work(rt: Runtime) -> str:
+            organisation = await access.default_organisation(rt)
+            try:
+                await access.set_role(rt, organisation.id, name, Role.APPROVER)
+            except LastOwner:
+                return "stays"
+            return "gone"
+
+        return live.run(work)
+
+    organisation = single(live, "SELECT id FROM organisations WHERE slug = 'default'")
+    with background() as start, holding_row(live, "organisations", organisation) as row:
+        answers: list[Future[str]] = [start(give_up, name) for name in ("ada", "eve")]
+        row.when_waiting(2)
+        row.commit()
+        assert sorted(one.result() for one in answers) == ["gone", "stays"]
     assert single(live, "SELECT count(*) FROM approvers WHERE role = 'owner'") == 1
 
 

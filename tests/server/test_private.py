@@ -91,6 +91,11 @@ DOORS: dict[str, Callable[[Person, str], httpx2.Response]] = {
     "reject by form": lambda who, at: who.http.post(
         f"{at}/reject", data={"token": prove("t", b"r")}, headers={"Cookie": "cosignet_page=t"}
     ),
+    "reason": lambda who, at: who.http.post(
+        f"{at}/reason",
+        json={"token": prove("t", b"r"), "reason": "not_now"},
+        headers={"Cookie": "cosignet_page=t"},
+    ),
 }
 PAGES = {"page": "", "page with a parameter": "?from=mail", "rejecting page": "/reject"}
 
@@ -151,7 +156,7 @@ def test_all_locked_ones_look_alike_whatever_became_of_them(
     for one in (high, gone, done, late):
         assert everything(browser, one["id"]) == first
     browser.http.headers["Cookie"] = "cosignet_cvs=made-up"
-    knocked = {name for name in DOORS if name not in ("reject", "reject by form")}
+    knocked = {name for name in DOORS if name not in ("reject", "reject by form", "reason")}
     said = everything(browser, plain["id"])
     assert {name: said[name] for name in knocked} == {name: first[name] for name in knocked}
 
@@ -521,12 +526,20 @@ def test_the_cookie_of_a_prompt_is_no_view(alex: Person, asked: JSON) -> None:
         " (SELECT approver_id FROM credentials WHERE credential_id = ?)",
         "UPDATE approvers SET activated_at = NULL WHERE id ="
         " (SELECT approver_id FROM credentials WHERE credential_id = ?)",
+        "UPDATE approvers SET role = 'auditor' WHERE id ="
+        " (SELECT approver_id FROM credentials WHERE credential_id = ?)",
         "UPDATE confirmations SET approver_id = (SELECT id FROM approvers WHERE id !="
         " (SELECT approver_id FROM credentials WHERE credential_id = ?1) AND revoked_at IS NULL"
-        "  AND activated_at IS NOT NULL LIMIT 1)"
+        "  AND activated_at IS NOT NULL AND role = 'approver' LIMIT 1)"
         " WHERE approver_id = (SELECT approver_id FROM credentials WHERE credential_id = ?1)",
     ],
-    ids=["passkey revoked", "approver revoked", "approver not activated", "another approver"],
+    ids=[
+        "passkey revoked",
+        "approver revoked",
+        "approver not activated",
+        "an auditor",
+        "another approver",
+    ],
 )
 def test_a_view_ends_with_what_it_rests_on(
     live: Live, program: Program, alex: Person, asked: JSON, change: str

@@ -186,10 +186,27 @@ def test_the_deadline_is_the_first_millisecond_too_late(
 
 # --- The store's own conditions, below every check of the services ------------------------------
 
+
+async def approve(
+    tx: Transaction, id_: str, *, evidence_id: str, match_code: str | None = None, count: int = 1
+) -> int | None:
+    """Approve by the only passkey there is, counting `count`."""
+    row = await tx.fetch_one("SELECT id FROM credentials")
+    assert row is not None
+    return await confirmations.approve(
+        tx,
+        id_,
+        evidence_id=evidence_id,
+        credential_row_id=row["id"],
+        sign_count=count,
+        match_code=match_code,
+    )
+
+
 Change = Callable[[Transaction, str], Any]
 CHANGES: dict[str, tuple[Change, Status, bool]] = {
     "approve": (
-        lambda tx, id_: confirmations.approve(tx, id_, evidence_id="evidence of " + id_),
+        lambda tx, id_: approve(tx, id_, evidence_id="evidence of " + id_),
         Status.APPROVED,
         False,
     ),
@@ -248,17 +265,37 @@ def changed(live: Live, confirmation: str, change: Change) -> int | None:
     return said[0]
 
 
-@pytest.mark.parametrize("standing", ["activated_at = NULL", "revoked_at = 1"])
+@pytest.mark.parametrize("standing", ["activated_at = NULL", "revoked_at = 1", "role = 'auditor'"])
 def test_the_statement_that_approves_asks_whether_the_approver_still_may(
     live: Live, asked: Asked, standing: str
 ) -> None:
-    async def approve(tx: Transaction, id_: str) -> int | None:
+    async def change(tx: Transaction, id_: str) -> int | None:
         await tx.execute(
             f"UPDATE approvers SET {standing} WHERE username = $1", asked.alex.username
         )
-        return await confirmations.approve(tx, id_, evidence_id="none")
+        return await approve(tx, id_, evidence_id="none")
 
-    assert changed(live, asked.id, approve) is None
+    assert changed(live, asked.id, change) is None
+
+
+@pytest.mark.parametrize(
+    ("passkey", "count", "is_live"),
+    [
+        ("revoked_at = 1", 1, False),
+        ("sign_count = 7", 8, True),
+        ("sign_count = 7", 7, False),
+        ("sign_count = 7", 0, False),
+        ("sign_count = 0", 0, True),
+    ],
+)
+def test_the_statement_that_approves_asks_whether_the_passkey_is_still_good(
+    live: Live, asked: Asked, passkey: str, count: int, is_live: bool
+) -> None:
+    async def change(tx: Transaction, id_: str) -> int | None:
+        await tx.execute(f"UPDATE credentials SET {passkey}")
+        return await approve(tx, id_, evidence_id="none", count=count)
+
+    assert (changed(live, asked.id, change) is not None) is is_live
 
 
 @pytest.mark.parametrize(

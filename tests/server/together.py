@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tests.live import Live
 
-from cosignet.server.store.db import Transaction
+from cosignet.server.store.db import SqlValue, Transaction
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
 
 Answer = TypeVar("Answer")
@@ -44,9 +44,9 @@ class Wanted:
         self._transaction = live.runtime.database.transaction
         live.runtime.database.transaction = self._counted
 
-    def _counted(self, *, single: bool = False) -> AbstractAsyncContextManager[Transaction]:
+    def _counted(self, *, refuses_first: bool = False) -> AbstractAsyncContextManager[Transaction]:
         self.count += 1
-        return self._transaction(single=single)
+        return self._transaction(refuses_first=refuses_first)
 
 
 class Disk:
@@ -62,10 +62,12 @@ class Disk:
         self.reached = 0
         """How many commits have begun."""
         self.wanted = 0
-        """How many transactions have been asked for."""
+        """How many transactions, or appended rows, have been asked for."""
         live.database.sync = self._sync
         self._transaction = live.database.transaction
         live.database.transaction = self._counted
+        self._append = live.database.append
+        live.database.append = self._counted_append
 
     def hold(self) -> None:
         """Let commits wait from now on."""
@@ -91,9 +93,15 @@ class Disk:
         eventually(lambda: self.wanted >= count)
         self._live.run(_turns)
 
-    def _counted(self, *, single: bool = False) -> AbstractAsyncContextManager[SqliteTransaction]:
+    def _counted(
+        self, *, refuses_first: bool = False
+    ) -> AbstractAsyncContextManager[SqliteTransaction]:
         self.wanted += 1
-        return self._transaction(single=single)
+        return self._transaction(refuses_first=refuses_first)
+
+    async def _counted_append(self, insertion: str, *values: SqlValue) -> None:
+        self.wanted += 1
+        await self._append(insertion, *values)
 
     def _sync(self, connection: sqlite3.Connection) -> None:
         self.reached += 1

@@ -11,6 +11,7 @@ from cosignet.core.access import (
     KEY_NAME_CHARACTERS_MAX,
     ApiKey,
     Approver,
+    Role,
     Scope,
     check_length,
     parse_username,
@@ -120,6 +121,26 @@ def activate_approver(options: argparse.Namespace) -> int:
 
     print_table(options, [_approver(with_runtime(work))])
     say(f"See whose passkeys these are: cosignet approver passkeys {options.username}")
+    return 0
+
+
+ROLE_WORDS = {
+    Role.OWNER: "An owner decides, activates people, and invites them again.",
+    Role.ADMIN: "An admin decides, and activates people whom an API key invited.",
+    Role.APPROVER: "An approver decides what programs ask them.",
+    Role.AUDITOR: "An auditor only reads. Nobody can ask them, and what waits for them expires.",
+}
+
+
+def set_role(options: argparse.Namespace) -> int:
+    """Give an approver another role."""
+    role = Role(options.role)
+
+    async def work(rt: Runtime) -> Approver:
+        return await access.set_role(rt, await _organisation_id(rt), options.username, role)
+
+    print_table(options, [_approver(with_runtime(work))])
+    say(ROLE_WORDS[role])
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from cosignet import __version__
-from cosignet.core.access import DEFAULT_SCOPES, Scope
+from cosignet.core.access import DEFAULT_SCOPES, Role, Scope
 from cosignet.core.errors import Refusal
 
 NEEDS_SERVER = (
@@ -113,6 +113,9 @@ def _fill_approver(add: _AddParser) -> None:
     _add(add, "list", "access.list_approvers", "List the approvers.")
     activate = _add(add, "activate", "access.activate_approver", "Let an approver decide.")
     activate.add_argument("username")
+    role = _add(add, "role", "access.set_role", "Give an approver another role.")
+    role.add_argument("username")
+    role.add_argument("role", choices=[str(role) for role in Role], help="what they are then")
     revoke = _add(add, "revoke", "access.revoke_approver", "End an approver's say, for ever.")
     revoke.add_argument("username")
     passkeys = _add(add, "passkeys", "access.list_passkeys", "List an approver's passkeys.")

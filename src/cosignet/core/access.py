@@ -53,7 +53,7 @@ class Role(StrEnum):
 
 
 ACTIVATING_ROLES = frozenset({Role.OWNER, Role.ADMIN})
-"""Who may let an approver decide whom an API key invited."""
+"""Who may let an approver decide whom an API key invited; they are activated themselves."""
 DECIDING_ROLES = frozenset({Role.OWNER, Role.ADMIN, Role.APPROVER})
 
 

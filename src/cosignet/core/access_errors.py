@@ -34,5 +34,9 @@ class LastPasskey(Conflict, code="last_passkey"):
     """This is your only passkey. Add another one before you revoke it."""
 
 
+class LastOwner(Conflict, code="last_owner"):
+    """This is the only owner. Make somebody else an owner first."""
+
+
 class NothingToChange(Conflict, code="nothing_to_change"):
     """That has been changed already. Load the page again to see how it stands."""

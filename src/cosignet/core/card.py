@@ -24,8 +24,6 @@ from cosignet.core.errors import PayloadRefused
 from cosignet.core.payload import payload_from_text
 
 _RISKS = {"normal": "Normal", "high": "High", "critical": "Critical"}
-_TEXTS = re.compile('"([^"]*)"(:?)')
-_ESCAPES = re.compile(r"[\\\x7f]")
 # Chips that are no trick: how lines end, how French writes numbers, how symbols become emoji.
 _HARMLESS = {"tab", "new line", "space", "U+000D", "U+00A0", "U+202F", "U+FE0F"}
 # Nor do these join anything in Latin, Greek or Cyrillic, whose letters end here.
@@ -71,11 +69,13 @@ def is_plain(payload_text: str, context_text: str) -> bool:
     All of it is printable ASCII, so that neither chips nor flags are in it, but for names of the
     payload that look alike; and no two of those do. Both texts are canonical.
     """
-    both = payload_text + context_text
-    if not both.isascii() or _ESCAPES.search(both):
-        return False
-    # Without escapes each quotation mark begins or ends a text.
-    return not look_alike({name for name, colon in _TEXTS.findall(payload_text) if colon})
+    for text in (payload_text, context_text):
+        if not text.isascii() or "\\" in text or "\x7f" in text:
+            return False
+    # Without escapes each quotation mark begins or ends a text, and a name has a colon behind it.
+    parts = payload_text.split('"')
+    texts = zip(parts[1::2], parts[2::2], strict=True)
+    return not look_alike({text for text, behind in texts if behind[0] == ":"})
 
 
 def is_odd(payload_text: str, context_text: str) -> bool:

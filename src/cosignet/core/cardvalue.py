@@ -123,9 +123,10 @@ def _twins(names: Iterable[str]) -> list[tuple[str, bool]]:
     return [(name, any(counted[form] > 1 for form in both)) for name, both in forms.items()]
 
 
-def look_alike(names: Iterable[str]) -> bool:
+def look_alike(names: set[str]) -> bool:
     """Return whether any of these names could be taken for another one of them."""
-    return any(has_twin for _, has_twin in _twins(names))
+    forms = [{_fold(name), _outline(name)} for name in names]
+    return len({form for both in forms for form in both}) < sum(map(len, forms))
 
 
 def _fold(key: str) -> str:

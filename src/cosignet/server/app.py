@@ -20,6 +20,7 @@ from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
+from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
 from cosignet.server.web.transport import Together
@@ -44,7 +45,7 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     Raises:
         SetupError: it cannot be opened like this.
     """
-    found = await open_installation(config, clock=now_ms, random=os.urandom)
+    found = await open_installation(config, clock=now_ms, random=Randomness(os.urandom))
     try:
         yield found.runtime
     finally:

@@ -6,6 +6,7 @@ deliveries it owes, in the same transaction, so that neither is ever missing or 
 
 import hashlib
 
+from cosignet.core.access_errors import RoleMissing
 from cosignet.core.challenge import CeremonyPurpose, ceremony_challenge
 from cosignet.core.confirmation import Confirmation, Status
 from cosignet.core.errors import (
@@ -111,12 +112,15 @@ async def require_may_decide(reader: Reader, confirmation: Confirmation) -> None
 
     Raises:
         ApproverRevoked, ApproverNotActivated.
+        RoleMissing: they only read, since they were asked.
     """
     approver = await approvers.get(reader, confirmation.approver_id)
     if approver is None or approver.revoked_at is not None:
         raise ApproverRevoked
-    if not approver.may_decide:
+    if approver.activated_at is None:
         raise ApproverNotActivated
+    if not approver.may_decide:
+        raise RoleMissing
 
 
 def already_decided(confirmation: Confirmation) -> AlreadyDecided:
@@ -139,7 +143,7 @@ async def owe_deliveries(
 ) -> None:
     """Write one delivery for each webhook that wants this decision (`at` in unix ms)."""
     for webhook_id in await deliveries.subscribed(tx, confirmation.organisation_id, status):
-        await deliveries.insert(
+        deliveries.append(
             tx, confirmation, id_=rt.new_id(), webhook_id=webhook_id, event=status, at=at
         )
 
@@ -164,7 +168,7 @@ async def record_decision(
         decided_at=at,
         signatures=[signed_by],
     )
-    await _record(rt, tx, organisation, confirmation.id, kind, opening, at)
+    _record(rt, tx, organisation, confirmation.id, kind, opening, at)
 
 
 async def record_credential(
@@ -188,9 +192,7 @@ async def record_credential(
         at=credential.created_at,
         proof=proof,
     )
-    await _record(
-        rt, tx, organisation, credential.row_id, "credential", opening, credential.created_at
-    )
+    _record(rt, tx, organisation, credential.row_id, "credential", opening, credential.created_at)
 
 
 def enrolled_by(credential: StoredCredential) -> str:
@@ -212,7 +214,7 @@ async def organisation_of(reader: Reader, organisation_id: str) -> Organisation:
     return found
 
 
-async def _record(
+def _record(
     rt: Runtime,
     tx: Transaction,
     organisation: Organisation,
@@ -232,8 +234,7 @@ async def _record(
         opening=opening,
         created_at=at,
     )
-    if not await leaves.insert(tx, leaf):
-        raise Unavailable(f"a {kind} leaf of {subject} exists already")
+    leaves.append(tx, leaf)
 
 
 async def open_ceremony(

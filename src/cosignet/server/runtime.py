@@ -1,7 +1,6 @@
 """What one running node has at hand; wired in `app.py`, passed to every service."""
 
 import asyncio
-import uuid
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -72,7 +71,11 @@ class Runtime:
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""
-        return str(uuid.UUID(bytes=self.random(16), version=4))
+        octets = bytearray(self.random(16))
+        octets[6] = octets[6] & 0x0F | 0x40
+        octets[8] = octets[8] & 0x3F | 0x80
+        text = octets.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def seal(self, plain: bytes, *, purpose: str) -> bytes:
         """Seal under a fresh nonce."""

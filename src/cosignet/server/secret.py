@@ -6,6 +6,8 @@ Every secret carries 256 random bits, so a plain SHA-256 is a sufficient passwor
 
 import hashlib
 import hmac
+import os
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +20,30 @@ API_KEY_START = "cosk_"
 CODE_START = "c_"
 PREFIX_CHARACTERS = len(API_KEY_START) + 6
 _NONCE_BYTES = 12
+_BLOCK_BYTES = 1024
+
+
+class Randomness:
+    """Unpredictable bytes from the system's source, drawn a block at a time and each given once.
+
+    A call to the system lets go of the interpreter's lock, which another thread then fights for:
+    that costs many times what the bytes do.
+    """
+
+    def __init__(self, draw: Callable[[int], bytes]) -> None:
+        """Take what draws that many bytes, such as `os.urandom`."""
+        self._draw = draw
+        self._block = bytearray()
+        # Two processes must never be given the same bytes.
+        os.register_at_fork(after_in_child=self._block.clear)
+
+    def __call__(self, count: int) -> bytes:
+        """Return that many bytes."""
+        if len(self._block) < count:
+            self._block += self._draw(max(count, _BLOCK_BYTES))
+        given = bytes(self._block[-count:])
+        del self._block[-count:]
+        return given
 
 
 def mint_api_key(random: bytes) -> str:
@@ -34,6 +60,14 @@ def mint_code(random: bytes) -> str:
 def digest(secret: str) -> bytes:
     """Return what is stored instead of a secret, and looked up by."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def digest_for(subject: str, secret: str) -> bytes:
+    """Return what is stored of a secret that shows something of one subject (its id).
+
+    The same secret leaves other bytes with each of them: rows do not tell that it was the same.
+    """
+    return digest(f"{subject}\n{secret}")
 
 
 def prove(secret: str, random: bytes) -> str:

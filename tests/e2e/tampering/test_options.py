@@ -69,7 +69,7 @@ def test_a_signed_rejection_is_never_given_the_challenge_of_an_approval(case: Ca
     approval += bytes.fromhex(honest["payloadHash"])
     case.answer_options(challenge(lambda _: approval))
     case.open()
-    case.visitor.open_reasons()
+    case.visitor.unfold_signed()
     case.visitor.reject_signed.click()
     case.is_blocked(OTHER_CHALLENGE, posted=("options",))
 

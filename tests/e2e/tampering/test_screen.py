@@ -96,7 +96,7 @@ def test_what_was_signed_while_the_screen_changed_is_not_sent(case: Case) -> Non
 def test_a_signed_rejection_checks_the_screen_just_the_same(case: Case) -> None:
     case.visitor.context.add_init_script(NO_LIVE_WATCH)
     case.open()
-    case.visitor.open_reasons()
+    case.visitor.unfold_signed()
     change(case.visitor, ON_SCREEN["the title"])
     case.visitor.reject_signed.click()
     case.is_blocked(CARD_CHANGED)

@@ -1,8 +1,9 @@
 """Who may: API keys and approvers' standing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cosignet.core.access import (
+    ACTIVATING_ROLES,
     DEFAULT_SCOPES,
     ApiKey,
     Approver,
@@ -11,8 +12,13 @@ from cosignet.core.access import (
     Scope,
     Session,
 )
-from cosignet.core.access_errors import NothingToChange, RoleMissing
-from cosignet.core.errors import ApproverRevoked, NotFound, Unauthenticated
+from cosignet.core.access_errors import LastOwner, NothingToChange, RoleMissing
+from cosignet.core.errors import (
+    ApproverNotActivated,
+    ApproverRevoked,
+    NotFound,
+    Unauthenticated,
+)
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import confirm_change, record_use
 from cosignet.server.ledger import organisation_of
@@ -191,6 +197,30 @@ async def activate_approver(rt: Runtime, organisation_id: str, username: str) ->
     async with rt.database.transaction() as tx:
         await approvers.activate(tx, found.id)
     return await _approver(rt, organisation_id, username)
+
+
+async def set_role(rt: Runtime, organisation_id: str, username: str, role: Role) -> Approver:
+    """Give somebody a role, in the operator's name; the one they have already changes nothing.
+
+    Raises:
+        NotFound: the organisation has no such approver.
+        ApproverRevoked: that name was revoked, for ever.
+        ApproverNotActivated: nobody becomes owner or admin before somebody looked who they are.
+        LastOwner: the organisation would be without an owner.
+    """
+    async with rt.database.transaction() as tx:
+        # Two owners who stop being one at the same time would each see the other stay.
+        await tx.lock("organisations", organisation_id)
+        found = await approvers.by_username(tx, organisation_id, username)
+        if found is None:
+            raise NotFound
+        if await approvers.set_role(tx, found.id, role):
+            return replace(found, role=role)
+    if found.revoked_at is not None:
+        raise ApproverRevoked
+    if found.activated_at is None and role in ACTIVATING_ROLES:
+        raise ApproverNotActivated("They are not activated. Activate them first.")
+    raise LastOwner
 
 
 async def revoke_approver(rt: Runtime, organisation_id: str, username: str) -> Approver:

@@ -50,8 +50,7 @@ async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
     if request.risk == "normal" and await _misleads(request.payload, context.text):
         context = context._replace(risk="high")
     confirmation = _new(rt, key, request, context, now)
-    async with rt.database.transaction(single=True) as tx:
-        await confirmations.insert(tx, confirmation)
+    await confirmations.insert(rt.database, confirmation)
     return confirmation
 
 

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 
 from cosignet.core.challenge import Purpose, challenge, context_hash
-from cosignet.core.confirmation import Confirmation, Rejection, RejectReason, Status
-from cosignet.core.errors import ApproverNotActivated, FieldInvalid, Refusal
+from cosignet.core.confirmation import Confirmation, Decision, Rejection, RejectReason, Status
+from cosignet.core.errors import FieldInvalid, Refusal, Unavailable
 from cosignet.core.jsontext import JsonValue, write_json
 from cosignet.core.leaf import SignedBy, assertion_hash
 from cosignet.core.match_code import MatchCodeMissing, MatchCodeWait, MatchCodeWrong
@@ -19,6 +19,7 @@ from cosignet.server.ledger import (
     require_may_decide,
 )
 from cosignet.server.runtime import Runtime
+from cosignet.server.secret import digest_for
 from cosignet.server.store import confirmations, credentials, match_codes, signatures
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Transaction
@@ -33,21 +34,6 @@ from cosignet.server.webauthn.errors import CredentialUnknown, SignCountBack
 
 PROMPT_MS_MAX = 300_000
 """A passkey prompt stays open no longer than this, and never beyond the deadline."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What has just been recorded of a confirmation, durably."""
-
-    confirmation: Confirmation
-    """As it was a moment before."""
-    status: Status
-    at: int
-    """Unix milliseconds."""
-    evidence_id: str | None
-    context_hash: bytes | None
-    """Of the context that was signed. None of both: nobody signed."""
-    rejection: Rejection | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +98,23 @@ async def approve(
     evidence_id = rt.new_id()
     try:
         signed = await _verify(rt, confirmation, "approve", credential)
-        async with rt.database.transaction() as tx:
+        async with rt.database.transaction(refuses_first=True) as tx:
             at = await confirmations.approve(
-                tx, confirmation.id, evidence_id=evidence_id, match_code=match_code
+                tx,
+                confirmation.id,
+                evidence_id=evidence_id,
+                credential_row_id=signed.credential.row_id,
+                sign_count=signed.assertion.sign_count,
+                match_code=match_code,
             )
             if at is not None:
                 await _record(rt, tx, confirmation, signed, evidence_id=evidence_id, at=at)
                 await owe_deliveries(rt, tx, confirmation, Status.APPROVED, at=at)
+        # Durable here: decision, signature, leaf and deliveries together, or none of them.
+        if at is None:
+            raise await _lost(rt, confirmation, "approve", credential)
     except SignCountBack as back:
         raise await _count_back(rt, confirmation, credential, back) from None
-    # Durable here: decision, signature, leaf and deliveries together, or none of them.
-    if at is None:
-        raise await _lost(rt, confirmation)
     return Decision(
         confirmation, Status.APPROVED, at, evidence_id, signed.signature.context_hash, None
     )
@@ -135,11 +126,13 @@ async def reject(
     *,
     credential: JsonValue,
     reason: RejectReason | None,
+    browser: str | None = None,
     view: str | None = None,
 ) -> Decision:
     """Reject; signed by a passkey if there is one, else as a tap on the page.
 
     The door has checked that an unsigned one comes from the page. Saying no needs no match code.
+    `browser` is the secret of the page's cookie: who has it may say why afterwards.
 
     Raises:
         NotFound, Locked, AlreadyDecided, ApproverRevoked, ApproverNotActivated,
@@ -159,6 +152,7 @@ async def reject(
                 signed=signed is not None,
                 reason=reason,
                 evidence_id=evidence_id,
+                browser_hash=None if browser is None else digest_for(confirmation.id, browser),
             )
             if at is not None:
                 if signed is not None and evidence_id is not None:
@@ -167,7 +161,7 @@ async def reject(
     except SignCountBack as back:
         raise await _count_back(rt, confirmation, credential, back) from None
     if at is None:
-        raise await _lost(rt, confirmation)
+        raise await _lost(rt, confirmation, "reject", None)
     rejection = Rejection(signed=signed is not None, reason=reason)
     signed_context = None if signed is None else signed.signature.context_hash
     return Decision(confirmation, Status.REJECTED, at, evidence_id, signed_context, rejection)
@@ -279,7 +273,7 @@ async def _record(
     if not moved:
         # Revoked, or used with a higher counter, since it was verified: the decision is undone.
         raise SignCountBack
-    await signatures.insert(tx, confirmation, signed.signature, at=at)
+    signatures.append(tx, confirmation, signed.signature, at=at)
     kind = "approval" if signed.signature.purpose == "approve" else "rejection"
     await record_decision(
         rt, tx, confirmation, kind=kind, evidence_id=evidence_id, signed_by=signed.by, at=at
@@ -292,8 +286,15 @@ async def _record(
         )
 
 
-async def _lost(rt: Runtime, confirmation: Confirmation) -> Refusal:
-    """Return why a decision was not recorded."""
+async def _lost(
+    rt: Runtime, confirmation: Confirmation, purpose: Purpose, credential: JsonValue
+) -> Refusal:
+    """Return, or raise, why a decision was not recorded."""
     found = await after_refusal(rt, confirmation.id)
-    # Still pending: the approver was revoked between the check and the decision.
-    return already_decided(found) if found.decided else ApproverNotActivated()
+    if found.decided:
+        return already_decided(found)
+    # Still pending: the approver or the passkey changed between the check and the decision.
+    await require_may_decide(rt.database.reader, found)
+    if credential is not None:
+        await _verify(rt, found, purpose, credential)
+    return Unavailable("something changed meanwhile; nothing was decided")

@@ -104,6 +104,24 @@ async def activate(tx: Transaction, approver_id: str) -> bool:
     return changed == 1
 
 
+async def set_role(tx: Transaction, approver_id: str, role: Role) -> bool:
+    """Give an approver a role; whether they may have it.
+
+    Not if they are revoked; to be an owner or admin they have to be activated; and who is the
+    only active owner stays it, so that there always is one.
+    """
+    changed = await tx.execute(
+        "UPDATE approvers SET role = $2 WHERE id = $1 AND revoked_at IS NULL"
+        " AND (activated_at IS NOT NULL OR $2 NOT IN ('owner', 'admin'))"
+        " AND ($2 = 'owner' OR role <> 'owner' OR EXISTS (SELECT 1 FROM approvers o"
+        "  WHERE o.organisation_id = approvers.organisation_id AND o.id <> approvers.id"
+        "  AND o.role = 'owner' AND o.activated_at IS NOT NULL AND o.revoked_at IS NULL))",
+        approver_id,
+        role,
+    )
+    return changed == 1
+
+
 async def revoke(tx: Transaction, approver_id: str) -> bool:
     """Take an approver's say away for ever; whether that changed anything."""
     changed = await tx.execute(

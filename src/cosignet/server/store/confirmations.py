@@ -16,7 +16,7 @@ from cosignet.core.confirmation import (
     Status,
 )
 from cosignet.core.match_code import MatchCode
-from cosignet.server.store.db import Reader, Row, Transaction
+from cosignet.server.store.db import Database, Reader, Row, SqlValue, Transaction
 
 TOPIC = "confirmation"
 """Notified with a confirmation's id when it leaves `pending`."""
@@ -43,14 +43,13 @@ _MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
 """Where the parts begin."""
 
 
-async def insert(tx: Transaction, confirmation: Confirmation) -> None:
+async def insert(database: Database, confirmation: Confirmation) -> None:
     """Store a new pending confirmation."""
     c = confirmation
-    await tx.execute(
+    await database.append(
         "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
         " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
-        " match_choices, status, created_at, expires_at) VALUES"
-        " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'pending', $15, $16)",
+        " match_choices, status, created_at, expires_at)",
         c.id,
         c.organisation_id,
         c.api_key_id,
@@ -65,6 +64,7 @@ async def insert(tx: Transaction, confirmation: Confirmation) -> None:
         c.private,
         None if c.match is None else c.match.code,
         None if c.match is None else " ".join(c.match.choices),
+        c.status,
         c.created_at,
         c.expires_at,
     )
@@ -101,11 +101,18 @@ async def page(
 
 
 async def approve(
-    tx: Transaction, confirmation_id: str, *, evidence_id: str, match_code: str | None = None
+    tx: Transaction,
+    confirmation_id: str,
+    *,
+    evidence_id: str,
+    credential_row_id: str,
+    sign_count: int,
+    match_code: str | None = None,
 ) -> int | None:
     """Decide `approved`; return when (unix ms), or None if it was no longer pending in time.
 
-    Above normal risk only with the right match code.
+    Only while the approver may decide and the passkey that signed is live, with no such count used
+    before; above normal risk only with the right match code.
     """
     return await _decide(
         tx,
@@ -113,11 +120,16 @@ async def approve(
         "UPDATE confirmations SET status = 'approved', decided_at = clock_ms(), evidence_id = $2"
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()"
         " AND EXISTS (SELECT 1 FROM approvers a WHERE a.id = confirmations.approver_id"
-        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL FOR SHARE)"
+        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL AND a.role <> 'auditor'"
+        "  FOR SHARE)"
+        " AND EXISTS (SELECT 1 FROM credentials k WHERE k.id = $4 AND k.revoked_at IS NULL"
+        "  AND (k.sign_count < $5 OR (k.sign_count = 0 AND $5 = 0)))"
         " AND (risk = 'normal' OR match_code = $3)"
         " RETURNING decided_at",
         evidence_id,
         match_code or "",
+        credential_row_id,
+        sign_count,
     )
 
 
@@ -128,17 +140,22 @@ async def reject(
     signed: bool,
     reason: RejectReason | None,
     evidence_id: str | None,
+    browser_hash: bytes | None = None,
 ) -> int | None:
-    """Decide `rejected`; return when (unix ms), or None if it was no longer pending in time."""
+    """Decide `rejected`; return when (unix ms), or None if it was no longer pending in time.
+
+    With `browser_hash` comes who may give a reason later: see `reject_reasons`.
+    """
     return await _decide(
         tx,
         confirmation_id,
         "UPDATE confirmations SET status = 'rejected', decided_at = clock_ms(),"
-        " rejection_signed = $2, rejection_reason = $3, evidence_id = $4"
+        " rejection_signed = $2, rejection_reason = $3, evidence_id = $4, rejected_in = $5"
         " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms() RETURNING decided_at",
         signed,
         reason,
         evidence_id,
+        browser_hash,
     )
 
 
@@ -212,9 +229,7 @@ async def record_outcome(
     return changed == 1
 
 
-async def _decide(
-    tx: Transaction, confirmation_id: str, sql: str, *values: str | bool | None
-) -> int | None:
+async def _decide(tx: Transaction, confirmation_id: str, sql: str, *values: SqlValue) -> int | None:
     row = await tx.fetch_one(sql, confirmation_id, *values)
     if row is None:
         return None

@@ -52,6 +52,10 @@ class Transaction(Reader, Protocol):
         """Run a statement and return how many rows it changed."""
         ...
 
+    def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert a row when the transaction ends; `insertion` and `values` as for a database's."""
+        ...
+
     async def lock(self, table: Lockable, id_: str) -> None:
         """Let nobody else change a row, or lock it, until this transaction ends.
 
@@ -78,16 +82,28 @@ class Database(Protocol):
         """Reads what is committed, on a connection of its own."""
         ...
 
-    def transaction(self, *, single: bool = False) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(
+        self, *, refuses_first: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction; leaving the block returns when it is durable.
 
-        A `single` one costs less: it runs one statement, which undoes itself if it is wrong, and
-        raises nothing after it.
+        One that `refuses_first`, if at all, costs less: once it has changed something it raises
+        nothing, so that there is nothing to prepare for undoing.
 
         Raises:
             Unavailable: it could not begin, or could not be made durable. Nothing of it is visible;
                 on SQLite nothing ever will be. On PostgreSQL, if the connection was lost while it
                 was being committed, only the next read tells.
+        """
+        ...
+
+    async def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert one row, durably; rows that come at the same time are inserted together.
+
+        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns.
+
+        Raises:
+            Unavailable: it could not be made durable; the row will never be visible.
         """
         ...
 

@@ -15,17 +15,19 @@ async def subscribed(reader: Reader, organisation_id: str, event: str) -> list[s
     return [row["id"] for row in rows]
 
 
-async def insert(
+def append(
     tx: Transaction, confirmation: Confirmation, *, id_: str, webhook_id: str, event: str, at: int
 ) -> None:
     """Owe one webhook one event."""
-    await tx.execute(
+    tx.append(
         "INSERT INTO deliveries (id, organisation_id, webhook_id, confirmation_id, event, status,"
-        " occurred_at, next_attempt_at) VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6)",
+        " occurred_at, next_attempt_at)",
         id_,
         confirmation.organisation_id,
         webhook_id,
         confirmation.id,
         event,
+        "pending",
+        at,
         at,
     )

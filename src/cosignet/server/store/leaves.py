@@ -17,11 +17,10 @@ class NewLeaf:
     created_at: int
 
 
-async def insert(tx: Transaction, leaf: NewLeaf) -> bool:
-    """Record a leaf; whether its subject had none of this kind yet."""
-    changed = await tx.execute(
-        "INSERT INTO leaves (organisation_id, subject, kind, entry, opening, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject, kind) DO NOTHING",
+def append(tx: Transaction, leaf: NewLeaf) -> None:
+    """Record a leaf. A subject has one of each kind: a second one lets no transaction succeed."""
+    tx.append(
+        "INSERT INTO leaves (organisation_id, subject, kind, entry, opening, created_at)",
         leaf.organisation_id,
         leaf.subject,
         leaf.kind,
@@ -29,4 +28,3 @@ async def insert(tx: Transaction, leaf: NewLeaf) -> bool:
         leaf.opening,
         leaf.created_at,
     )
-    return changed == 1

@@ -17,10 +17,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Listener
+from cosignet.server.store.db import Listener, SqlValue
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
-from cosignet.server.store.postgres_transaction import CHANNEL, PostgresReader, PostgresTransaction
+from cosignet.server.store.postgres_transaction import (
+    CHANNEL,
+    PostgresReader,
+    PostgresTransaction,
+    insert_alone,
+)
 from cosignet.server.store.postgres_wire import connect
 
 READERS = 6
@@ -36,13 +41,12 @@ _MIGRATION_PAUSE_SECONDS = 0.05
 class _Block:
     """The block of a transaction; the event loop would keep track of a generator each time."""
 
-    def __init__(self, database: "PostgresDatabase", *, single: bool) -> None:
+    def __init__(self, database: "PostgresDatabase") -> None:
         self._database = database
-        self._single = single
 
     async def __aenter__(self) -> PostgresTransaction:
         self._wire = await self._database.writers.acquire()
-        self._transaction = PostgresTransaction(self._wire, single=self._single)
+        self._transaction = PostgresTransaction(self._wire)
         try:
             await self._transaction.begin()
         except BaseException:
@@ -77,9 +81,17 @@ class PostgresDatabase:
         )
         self.reader = PostgresReader(self._readers)
 
-    def transaction(self, *, single: bool = False) -> _Block:
-        """Begin a transaction, as `Database` says."""
-        return _Block(self, single=single)
+    def transaction(self, *, refuses_first: bool = False) -> _Block:
+        """Begin a transaction, as `Database` says; here all of them can be undone."""
+        return _Block(self)
+
+    async def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert a row, as `Database` says."""
+        wire = await self.writers.acquire()
+        try:
+            await insert_alone(wire, insertion, values)
+        finally:
+            self.writers.release(wire)
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, from any node."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Never
 
 from cosignet.core.errors import Unavailable
+from cosignet.server.store.additions import Additions
 from cosignet.server.store.db import Found, Lockable, Row, SqlValue
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_wire import Wire, is_outage, is_spent, spelled, unavailable
@@ -53,12 +54,11 @@ class PostgresReader:
 
 
 class PostgresTransaction:
-    """One transaction on a connection of its own, or one statement that is its own transaction."""
+    """One transaction on a connection of its own."""
 
-    def __init__(self, wire: Wire, *, single: bool) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._single = single
-        self._ran = False
+        self._additions = Additions()
         self.notifications: list[tuple[str, str]] = []
 
     async def begin(self) -> None:
@@ -67,12 +67,10 @@ class PostgresTransaction:
         Raises:
             Unavailable: the database is away.
         """
-        if not self._single:
-            await self._command("BEGIN", _NOT_WRITTEN)
+        await self._command("BEGIN", _NOT_WRITTEN)
 
     async def execute(self, sql: str, *values: SqlValue) -> int:
         """Run a statement and return how many rows it changed."""
-        self._count()
         try:
             tag = await self._wire.execute(spelled(sql), *values)
         except BaseException as error:
@@ -82,7 +80,6 @@ class PostgresTransaction:
 
     async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
         """Return all rows, those of `RETURNING` included."""
-        self._count()
         try:
             return await self._wire.fetch(spelled(sql), *values)
         except BaseException as error:
@@ -98,6 +95,10 @@ class PostgresTransaction:
         row = await self.fetch_one(sql, *values)
         return None if row is None else make(row)
 
+    def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert a row when the transaction ends."""
+        self._additions.add(insertion, values)
+
     async def lock(self, table: Lockable, id_: str) -> None:
         """Wait until no other transaction holds this row, and hold it until this one ends."""
         await self.fetch(_LOCK[table], id_)
@@ -107,20 +108,18 @@ class PostgresTransaction:
         self.notifications.append((topic, key))
 
     async def commit(self) -> None:
-        """Make it durable, and tell the other nodes; a lone statement has been committed already.
+        """Insert what was appended, make all of it durable, and tell the other nodes.
 
         Raises:
             Unavailable: the connection was lost meanwhile, and only reading again tells whether it
                 was committed; or the server has refused it.
         """
+        for statement, values in self._additions.statements():
+            await self.execute(statement, *values)
         telling = "".join(
             f"SELECT pg_notify({_quoted(CHANNEL)}, {_quoted(f'{topic} {key}')});"
             for topic, key in self.notifications
         )
-        if self._single:
-            if telling:
-                await self._command(telling, _UNKNOWN)
-            return
         # What is told reaches nobody before the commit (postgresql.org/docs, NOTIFY).
         tag = await self._command(telling + "COMMIT", _UNKNOWN)
         if tag != "COMMIT":
@@ -128,7 +127,7 @@ class PostgresTransaction:
 
     async def roll_back(self) -> None:
         """Undo it; a connection on which that fails is dropped, which undoes it, too."""
-        if self._single or self._wire.is_closed():
+        if self._wire.is_closed():
             return
         try:
             await self._wire.execute("ROLLBACK")
@@ -143,10 +142,20 @@ class PostgresTransaction:
         except BaseException as error:
             _fail(self._wire, error, refusal)
 
-    def _count(self) -> None:
-        if self._single and self._ran:
-            raise RuntimeError("this transaction was begun for a single statement")
-        self._ran = True
+
+async def insert_alone(wire: Wire, insertion: str, values: tuple[SqlValue, ...]) -> None:
+    """Insert one row by a statement that is a transaction of its own.
+
+    Raises:
+        Unavailable: it was not inserted; or the connection was lost, and nobody knows.
+    """
+    rows = Additions()
+    rows.add(insertion, values)
+    for statement, all_values in rows.statements():
+        try:
+            await wire.execute(spelled(statement), *all_values)
+        except BaseException as error:
+            _fail(wire, error, _UNKNOWN)
 
 
 def _fail(wire: Wire, error: BaseException, refusal: str) -> Never:

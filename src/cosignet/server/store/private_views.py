@@ -43,7 +43,7 @@ async def is_open(reader: Reader, confirmation_id: str, token_hash: bytes) -> bo
         "SELECT 1 AS found FROM private_views v"
         " JOIN confirmations c ON c.id = v.confirmation_id AND c.approver_id = v.approver_id"
         " JOIN approvers a ON a.id = v.approver_id"
-        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL"
+        "  AND a.activated_at IS NOT NULL AND a.revoked_at IS NULL AND a.role <> 'auditor'"
         " JOIN credentials k ON k.id = v.credential_id AND k.revoked_at IS NULL"
         " WHERE v.token_hash = $1 AND v.confirmation_id = $2"
         " AND v.created_at <= clock_ms() AND v.expires_at > clock_ms()",

@@ -18,14 +18,13 @@ class NewSignature:
     assertion_hash: bytes
 
 
-async def insert(
+def append(
     tx: Transaction, confirmation: Confirmation, signature: NewSignature, *, at: int
 ) -> None:
     """Store the signature of a decision, in the decision's own transaction."""
-    await tx.execute(
+    tx.append(
         "INSERT INTO signatures (confirmation_id, organisation_id, approver_id, credential_id,"
-        " purpose, context_hash, raw_assertion, assertion_hash, signed_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        " purpose, context_hash, raw_assertion, assertion_hash, signed_at)",
         confirmation.id,
         confirmation.organisation_id,
         confirmation.approver_id,

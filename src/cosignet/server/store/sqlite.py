@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server.store.db import Listener
+from cosignet.server.store.db import Listener, SqlValue
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import SqliteReader
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
@@ -35,12 +35,12 @@ log = logging.getLogger("cosignet")
 class _Block:
     """The block of a transaction; the event loop would keep track of a generator each time."""
 
-    def __init__(self, database: "SqliteDatabase", *, single: bool) -> None:
+    def __init__(self, database: "SqliteDatabase", *, refuses_first: bool) -> None:
         self._database = database
-        self._single = single
+        self._refuses_first = refuses_first
 
     async def __aenter__(self) -> SqliteTransaction:
-        self._transaction = await self._database.begin(single=self._single)
+        self._transaction = await self._database.begin(refuses_first=self._refuses_first)
         return self._transaction
 
     async def __aexit__(self, _: object, refusal: BaseException | None, traceback: object) -> None:
@@ -79,16 +79,26 @@ class SqliteDatabase:
         """Call a listener for every notification of a topic, after its commit."""
         self._listeners[topic].append(listener)
 
-    def transaction(self, *, single: bool = False) -> "_Block":
+    def transaction(self, *, refuses_first: bool = False) -> "_Block":
         """Begin a transaction, as `Database` says; leaving the block waits for the shared sync."""
-        return _Block(self, single=single)
+        return _Block(self, refuses_first=refuses_first)
 
-    async def begin(self, *, single: bool) -> SqliteTransaction:
+    async def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert a row, as `Database` says; those that come together are one statement."""
+        group = self._collect()
+        group.additions.add(insertion, values)
+        await group.durable()
+
+    async def begin(self, *, refuses_first: bool) -> SqliteTransaction:
         """Wait for the turn, take it, and begin a savepoint in the shared transaction."""
         await self._open.wait()
         await self._turn.acquire()
         try:
-            transaction = SqliteTransaction(await self._join(), single=single)
+            group = self._collect()
+            if group.broken:
+                raise Unavailable("the database cannot be written")
+            connection = await self._begun(group)
+            transaction = SqliteTransaction(group, connection, refuses_first=refuses_first)
             transaction.enter()
         except BaseException:
             self._turn.release()
@@ -117,18 +127,21 @@ class SqliteDatabase:
         if self._writer is not None:
             self._writer.raw.close()
 
-    async def _join(self) -> Group:
+    def _collect(self) -> Group:
         """Return the open group, or open one and schedule its commit behind those who wait."""
         if self._group is None:
-            connection = self._writer or await self._open_another()
-            await self._begin(connection)
-            self._group = Group(connection)
+            self._group = Group()
             commit = asyncio.create_task(self._commit(self._group))
             self._commits.add(commit)
             commit.add_done_callback(self._commits.discard)
-        elif self._group.broken:
-            raise Unavailable("the database cannot be written")
         return self._group
+
+    async def _begun(self, group: Group) -> Connection:
+        if group.connection is None:
+            connection = self._writer or await self._open_another()
+            await self._begin(connection)
+            group.connection = connection
+        return group.connection
 
     async def _begin(self, connection: Connection) -> None:
         # Only the first waits for a process that does not end; those behind it are told at once.
@@ -148,13 +161,15 @@ class SqliteDatabase:
         raise Unavailable("another process keeps the database busy")
 
     async def _commit(self, group: Group) -> None:
-        # The lock is first come, first served: whoever waits for it now is in this commit.
+        await self._open.wait()
+        # Those who waited for the same go first; the lock is first come, first served.
+        await asyncio.sleep(0)
         async with self._turn:
             self._group = None
             self._open.clear()
             try:
                 failure = await self._sync(group)
-                if failure is not None:
+                if failure is not None and group.connection is not None:
                     # Nobody is told before what failed is out of the way for good.
                     await self._replace(group.connection)
             finally:
@@ -172,14 +187,22 @@ class SqliteDatabase:
         failure = Unavailable("the change could not be made durable")
         if group.broken:
             return failure
+        if group.connection is None and not group.additions:
+            return None  # whoever opened it could not begin
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._syncing, self.sync, group.connection.raw)
+            connection = await self._begun(group)
+            await loop.run_in_executor(self._syncing, self._write, group, connection)
         except Exception as error:  # whatever it was: who waits must be told
             log.error("a commit failed; nothing of it is visible: %s", error)
             failure.__cause__ = error
             return failure
         return None
+
+    def _write(self, group: Group, connection: Connection) -> None:
+        for statement, values in group.additions.statements():
+            connection.run(statement, values)
+        self.sync(connection.raw)
 
     @staticmethod
     def sync(connection: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from cosignet.core.errors import Unavailable
+from cosignet.server.store.additions import Additions
 from cosignet.server.store.db import Found, Lockable, Row, SqlValue
 from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
 
@@ -15,8 +16,10 @@ log = logging.getLogger("cosignet")
 class Group:
     """The transactions that share one commit."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        """On which it has begun, if it has."""
+        self.additions = Additions()
         self.notifications: list[tuple[str, str]] = []
         self.broken = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -43,13 +46,14 @@ class Group:
 
 
 class SqliteTransaction:
-    """One savepoint of the shared transaction, or one statement of it."""
+    """One savepoint of the shared transaction; none, where nothing will have to be undone."""
 
-    def __init__(self, group: Group, *, single: bool) -> None:
-        self._connection = group.connection
+    def __init__(self, group: Group, connection: Connection, *, refuses_first: bool) -> None:
+        self._connection = connection
         self.group = group
-        self._single = single
-        self._ran = False
+        self._is_undoable = not refuses_first
+        self._changes_before = connection.raw.total_changes
+        self._additions = Additions()
         self._notifications: list[tuple[str, str]] = []
 
     async def execute(self, sql: str, *values: SqlValue) -> int:
@@ -70,6 +74,10 @@ class SqliteTransaction:
         row = await self.fetch_one(sql, *values)
         return None if row is None else make(row)
 
+    def append(self, insertion: str, *values: SqlValue) -> None:
+        """Insert a row when the transaction ends."""
+        self._additions.add(insertion, values)
+
     async def lock(self, table: Lockable, id_: str) -> None:
         """Do nothing: nobody else writes while this transaction runs."""
 
@@ -82,11 +90,8 @@ class SqliteTransaction:
 
         A wrong one fails alone; a failing disk fails the whole group.
         """
-        if self._single and self._ran:
-            raise RuntimeError("this transaction was begun for a single statement")
         try:
             cursor = self._connection.run(sql, values)
-            self._ran = True
             return cursor.rowcount, cursor.fetchall()
         except sqlite3.Error as error:
             if statement_is_wrong(error):
@@ -97,7 +102,7 @@ class SqliteTransaction:
 
     def enter(self) -> None:
         """Begin the savepoint."""
-        if not self._single:
+        if self._is_undoable:
             self.run("SAVEPOINT one")
 
     def leave(self, refusal: BaseException | None) -> Exception | None:
@@ -106,19 +111,19 @@ class SqliteTransaction:
             self._undo()
             return None
         try:
-            if not self._single:
+            if self._is_undoable:
                 self.run("RELEASE one")
         except Exception as failure:
             self._undo()
             return failure
+        self.group.additions.take(self._additions)
         self.group.notifications.extend(self._notifications)
         return None
 
     def _undo(self) -> None:
         """Roll back to where this savepoint began; if that fails, nobody's commit may happen."""
-        if self._single:
-            # A wrong statement has undone itself; what one did cannot be undone for it alone.
-            self.group.broken |= self._ran
+        if not self._is_undoable:
+            self.group.broken |= self._connection.raw.total_changes != self._changes_before
             return
         try:
             self._connection.raw.execute("ROLLBACK TO one")

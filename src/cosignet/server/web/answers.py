@@ -94,7 +94,9 @@ def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dic
     return answer
 
 
-def shown(confirmation: Confirmation, *, rp_id: str, now: int) -> dict[str, Any]:
+def shown(
+    confirmation: Confirmation, *, rp_id: str, now: int, takes_reason: bool
+) -> dict[str, Any]:
     """Return what the approver's page reads: everything that is signed, nothing secret."""
     c = confirmation
     match = None if c.decided else c.match
@@ -118,6 +120,7 @@ def shown(confirmation: Confirmation, *, rp_id: str, now: int) -> dict[str, Any]
         "decidedAt": time_or_null(c.decided_at),
         "cancelledAt": time_or_null(c.cancelled_at),
         "rejection": rejection(c.rejection),
+        "takesReason": takes_reason,
         "evidenceId": c.evidence_id,
         "rpId": rp_id,
         "serverTime": rfc3339(now),

@@ -12,7 +12,7 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE
-from cosignet.server.web.headers import security_headers
+from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.rendering import page
 from cosignet.server.web.route import Row
 from cosignet.server.web.router import Router
@@ -22,6 +22,7 @@ from cosignet.server.web.static_files import static_files
 log = logging.getLogger("cosignet")
 REQUEST_ID_HEADER = b"x-request-id"
 _REQUEST_ID_BYTES = 8
+_DATA_TYPES = (b"application/json", b"application/problem+json")
 
 
 class Door:
@@ -69,8 +70,8 @@ class Entrance:
     def __init__(self, router: Router, runtime: Runtime) -> None:
         self._router = router
         self._runtime = runtime
-        self._headers = dict(security_headers(runtime.public_url))
-        self._pairs = list(self._headers.items())
+        self._page_headers = page_headers(runtime.public_url)
+        self._data_headers = data_headers(runtime.public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; nothing but HTTP is served."""
@@ -88,10 +89,11 @@ class Entrance:
 
     def _complete(self, response: Response, request_id: str) -> None:
         """Add the headers that every answer has, but for those it has set itself."""
-        own = [name for name, _ in response.raw_headers if name in self._headers]
-        response.raw_headers += (
-            [pair for pair in self._pairs if pair[0] not in own] if own else self._pairs
-        )
+        own = dict(response.raw_headers)
+        is_data = own.get(b"content-type") in _DATA_TYPES
+        for pair in (self._data_headers if is_data else self._page_headers).items():
+            if pair[0] not in own:
+                response.raw_headers.append(pair)
         response.raw_headers.append((REQUEST_ID_HEADER, request_id.encode()))
 
 

@@ -208,6 +208,7 @@ class Shown(Answer):
     decided_at: str | None
     cancelled_at: str | None
     rejection: Rejection | None
+    takes_reason: bool = Field(description="Whether this browser rejected, and may still say why.")
     evidence_id: str | None
     rp_id: str
     server_time: str
@@ -224,6 +225,13 @@ class Decided(Answer):
     decided_at: str
     rejection: Rejection | None
     evidence_id: str | None
+
+
+class Explained(Answer):
+    """A rejection with the reason that was just given."""
+
+    id: str
+    rejection: Rejection
 
 
 class Enrolled(Answer):

@@ -1,28 +1,35 @@
 """`/confirm/:id`: where a person sees the exact action and signs it, or rejects it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import StringConstraints, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cosignet.core.card import exact, render
-from cosignet.core.confirmation import WAIT_SECONDS_MAX, Confirmation, RejectReason, Status
+from cosignet.core.confirmation import (
+    WAIT_SECONDS_MAX,
+    Confirmation,
+    Decision,
+    RejectReason,
+    Status,
+)
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import PageTokenMissing
 from cosignet.core.match_code import MATCH_CODE_PATTERN
 from cosignet.core.private_view import Locked
+from cosignet.core.reject_reason import ReasonGiven
 from cosignet.server.secret import mint_code, prove, proves
-from cosignet.server.services import decide, watch
-from cosignet.server.services.decide import Decision
+from cosignet.server.services import decide, explain, watch
 from cosignet.server.web.answers import json_answer, rejection, shown
 from cosignet.server.web.call import Body, Call, optional_json, refusal_of
+from cosignet.server.web.cookies import cookie
 from cosignet.server.web.markup import to_html
 from cosignet.server.web.pages.unlock import view_of
 from cosignet.server.web.rendering import compressed, page
 from cosignet.server.web.waiting import unless_gone
 
 PAGE_COOKIE = "cosignet_page"
-"""Shows that an unsigned rejection comes from a browser that opened the page."""
+"""Shows that an unsigned rejection, and the reason for any, comes from a browser with the page."""
 PAGE_TOKEN_BYTES = 32
 _FORM = "application/x-www-form-urlencoded"
 
@@ -52,6 +59,16 @@ class Reject(Body):
     token: str | None = None
 
 
+class Reason(Body):
+    """Why it was rejected; needs the page's token."""
+
+    reason: RejectReason
+    token: str | None = None
+
+
+AnyForm = TypeVar("AnyForm", Reject, Reason)
+
+
 async def show(call: Call) -> Response:
     """Show what is to be signed, or what has been decided."""
     try:
@@ -59,7 +76,7 @@ async def show(call: Call) -> Response:
     except Locked:
         rp_id = call.runtime.relying_party.id
         return page("confirm_locked.html", confirmation_id=call.path("id"), rp_id=rp_id)
-    return _with_token(call, "confirm.html", confirmation)
+    return await _with_token(call, "confirm.html", confirmation)
 
 
 async def show_reject(call: Call) -> Response:
@@ -70,15 +87,15 @@ async def show_reject(call: Call) -> Response:
         return RedirectResponse(f"/confirm/{call.path('id')}", 303)
     if confirmation.decided:
         return RedirectResponse(f"/confirm/{confirmation.id}", 303)
-    chosen = call.query("reason") or ""
-    return _with_token(call, "confirm_reject.html", confirmation, reason=chosen)
+    return await _with_token(call, "confirm_reject.html", confirmation)
 
 
 async def data(call: Call) -> Response:
     """Give the page's script everything that is signed; with `wait`, once it is decided."""
     seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
     reading = watch.get(call.runtime, call.path("id"), view=view_of(call), wait_seconds=seconds)
-    return json_answer(_shown(call, await unless_gone(call.receive, reading, waits=seconds > 0)))
+    found = await unless_gone(call.receive, reading, waits=seconds > 0)
+    return json_answer(await _shown(call, found))
 
 
 async def options(call: Call, body: Options) -> Response:
@@ -107,8 +124,7 @@ async def approve(call: Call, body: Approve) -> Response:
 
 async def reject(call: Call) -> Response:
     """Reject, signed or with a tap on the page."""
-    from_form = call.request.headers.get("content-type", "").startswith(_FORM)
-    body = await _form(call) if from_form else await call.body(Reject)
+    body = await _read(call, Reject)
     if body.credential is None:
         _check_token(call, body.token)
     credential = None if body.credential is None else optional_json(body.credential)
@@ -117,40 +133,65 @@ async def reject(call: Call) -> Response:
         call.path("id"),
         credential=credential,
         reason=body.reason,
+        browser=cookie(call, PAGE_COOKIE),
         view=view_of(call),
     )
-    if from_form:
+    if _is_form(call):
         return RedirectResponse(f"/confirm/{found.confirmation.id}", 303)
     return json_answer(_decided(found))
 
 
-async def _form(call: Call) -> Reject:
+async def give_reason(call: Call) -> Response:
+    """Take the reason for a rejection that was made in this browser a moment ago."""
+    body = await _read(call, Reason)
+    browser = _check_token(call, body.token)
+    try:
+        found = await explain.give_reason(
+            call.runtime, call.path("id"), body.reason, browser=browser, view=view_of(call)
+        )
+    except ReasonGiven:
+        if not _is_form(call):
+            raise
+        # A second tap on a slow line: the page says which one was recorded.
+        return RedirectResponse(f"/confirm/{call.path('id')}", 303)
+    if _is_form(call):
+        return RedirectResponse(f"/confirm/{found.id}", 303)
+    return json_answer({"id": found.id, "rejection": rejection(found.rejection)})
+
+
+def _is_form(call: Call) -> bool:
+    return (call.header("content-type") or "").startswith(_FORM)
+
+
+async def _read(call: Call, model: type[AnyForm]) -> AnyForm:
+    """Read a body that comes as JSON, or from a page without script as a form."""
+    if not _is_form(call):
+        return await call.body(model)
     fields = await call.form()
     try:
-        return Reject.model_validate({name: value or None for name, value in fields.items()})
+        return model.model_validate({name: value or None for name, value in fields.items()})
     except ValidationError as error:
         raise refusal_of(error) from None
 
 
-def _check_token(call: Call, token: str | None) -> None:
-    cookie = call.request.cookies.get(PAGE_COOKIE, "")
-    if not cookie or token is None or not proves(token, cookie):
+def _check_token(call: Call, token: str | None) -> str:
+    """Return the secret of the cookie, if what was posted shows that the page is known, too."""
+    secret = cookie(call, PAGE_COOKIE)
+    if secret is None or token is None or not proves(token, secret):
         raise PageTokenMissing
+    return secret
 
 
-def _with_token(
-    call: Call, template: str, confirmation: Confirmation, *, reason: str = ""
-) -> HTMLResponse:
+async def _with_token(call: Call, template: str, confirmation: Confirmation) -> HTMLResponse:
     runtime = call.runtime
-    token = call.request.cookies.get(PAGE_COOKIE) or mint_code(runtime.random(PAGE_TOKEN_BYTES))
+    token = cookie(call, PAGE_COOKIE) or mint_code(runtime.random(PAGE_TOKEN_BYTES))
     answer = page(
         template,
-        confirmation=_shown(call, confirmation),
+        confirmation=await _shown(call, confirmation),
         region_html=to_html(render(confirmation.payload, confirmation.context)),
         exact_html=to_html(exact(confirmation.payload)),
         byte_count=len(confirmation.payload.encode()),
         page_token=prove(token, runtime.random(PAGE_TOKEN_BYTES)),
-        reason=reason,
     )
     answer.set_cookie(
         PAGE_COOKIE,
@@ -163,9 +204,15 @@ def _with_token(
     return compressed(answer, call.header("accept-encoding"))
 
 
-def _shown(call: Call, confirmation: Confirmation) -> dict[str, object]:
+async def _shown(call: Call, confirmation: Confirmation) -> dict[str, object]:
     runtime = call.runtime
-    return shown(confirmation, rp_id=runtime.relying_party.id, now=runtime.clock())
+    takes_reason = await explain.takes_reason(runtime, confirmation, cookie(call, PAGE_COOKIE))
+    return shown(
+        confirmation,
+        rp_id=runtime.relying_party.id,
+        now=runtime.clock(),
+        takes_reason=takes_reason,
+    )
 
 
 def _decided(decision: Decision) -> dict[str, object]:

@@ -246,15 +246,10 @@ function pickAndSign() {
   }
 }
 
-function reason() {
-  const chosen = new FormData(byId("decide")).get("reason");
-  return chosen ? { reason: chosen } : {};
-}
-
 async function reject(event) {
   event.preventDefault();
   say();
-  await send("reject", { token: main.dataset.token, ...reason() })
+  await send("reject", { token: main.dataset.token })
     .catch((error) => settled || tellTrouble(error));
   if (!settled) refresh();
 }
@@ -267,7 +262,7 @@ function cameIntoView() {
 
 function listen() {
   approveButton.addEventListener("click", approve);
-  signRejectButton.addEventListener("click", (tap) => tap.isTrusted && sign("reject", reason()));
+  signRejectButton.addEventListener("click", (tap) => tap.isTrusted && sign("reject", {}));
   byId("decide").addEventListener("submit", reject);
   byId("other").addEventListener("toggle", () => import("./elsewhere.js"), { once: true });
   window.addEventListener("focus", cameIntoView);

@@ -15,6 +15,7 @@ export function tellDecision(data, isOurs) {
   const title = outcome.querySelector("[data-for]:not([hidden]) .title").textContent;
   document.title = `${title} · Cosignet`;
   for (const name of ["decide", "bar", "band", "match", "other"]) byId(name).hidden = true;
+  if (isOurs && data.takesReason) askWhy(byId("why"));
   outcome.focus();
 }
 
@@ -24,7 +25,12 @@ function stateOf({ status, cancelledAt, rejection }) {
 }
 
 function reasonWords(reason) {
-  const choice = [...document.querySelectorAll("[name=reason]")]
-    .find(({ value }) => value === reason);
-  return choice ? `${choice.parentElement.textContent.trim()}.` : "";
+  const choice = byId("why").querySelector(`[value="${reason}"]`);
+  return choice ? `${choice.textContent}.` : "";
+}
+
+/** Why, of who has just said no; as long as its script is missing, the form works without. */
+function askWhy(form) {
+  form.hidden = false;
+  import("./why.js").then(({ listen }) => listen(form), () => {});
 }

@@ -161,6 +161,9 @@ def test_without_any_notification_whoever_waits_looks_by_themself(
 def programs(tmp_path: Path) -> Iterator[tuple[Process, Process]]:
     """Two processes as people start them, as behind a proxy that ends TLS."""
     url = "https://approve.example"
+    engines.settings(tmp_path / "data")
+    # A statement that was prepared before there was a clock of ours would not know it.
+    engines.set_clock(tmp_path / "data", stopped_at=None, offset_ms=0)
     with (
         Process(tmp_path / "data", public_url=url) as first,
         Process(tmp_path / "data", public_url=url) as second,

@@ -101,6 +101,10 @@ class Engines:
         )
         self.server.set_clock(database, f"{now} + interval '{offset_ms} milliseconds'")
 
+    def spelled(self, sql: str) -> str:
+        """Return a statement in SQLite's words as the engine in use says it."""
+        return postgres.spelled(sql) if self.current == "postgres" else sql
+
     def opened(self, data_dir: Path) -> AbstractContextManager[Any] | None:
         """Open a store on PostgreSQL; None: it is not there."""
         database = self._databases.get(data_dir)

@@ -521,7 +521,7 @@ class AddPasskey:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with Crashing(tmp_path_factory.mktemp("crashing") / "data") as server:
         yield World(server)
 

@@ -363,6 +363,31 @@ def test_two_links_for_the_first_owner_make_one(live: Live) -> None:
     assert single(live, "SELECT count(*) FROM approvers WHERE role = 'owner'") == 1
 
 
+def test_two_owners_who_stop_being_one_at_once_leave_one(live: Live) -> None:
+    for name in ("ada", "eve"):
+        live.person(name)
+        write(live, "UPDATE approvers SET role = 'owner' WHERE username = ?", name)
+
+    def give_up(name: str) -> str:
+        async def work(rt: Runtime) -> str:
+            organisation = await access.default_organisation(rt)
+            try:
+                await access.set_role(rt, organisation.id, name, Role.APPROVER)
+            except LastOwner:
+                return "stays"
+            return "gone"
+
+        return live.run(work)
+
+    organisation = single(live, "SELECT id FROM organisations WHERE slug = 'default'")
+    with background() as start, holding_row(live, "organisations", organisation) as row:
+        answers: list[Future[str]] = [start(give_up, name) for name in ("ada", "eve")]
+        row.when_waiting(2)
+        row.commit()
+        assert sorted(one.result() for one in answers) == ["gone", "stays"]
+    assert single(live, "SELECT count(*) FROM approvers WHERE role = 'owner'") == 1
+
+
 def test_a_passkey_that_a_newcomer_brought_ends_or_is_activated_never_both(live: Live) -> None:
     """A name is taken by somebody unknown, and re-invited while that one is being activated."""
     squatter = live.person("bob")

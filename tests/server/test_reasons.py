@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.engines import engines
 from tests.live import Live
 from tests.people import JSON, Person, Program, raise_for
 from tests.server.barrage import Barrage
@@ -23,7 +24,7 @@ REASONS = ["wrong_details", "unexpected", "not_now"]
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("reasons") / "data"
     with Live(folder, clock=StoppedClock()) as running:
         with opened(folder / "cosignet.db") as rows:
@@ -285,7 +286,8 @@ def test_the_statement_itself_asks_for_all_of_it(
 
     async def work(rt: Runtime) -> None:
         async with rt.database.transaction() as tx:
-            await tx.execute(f"UPDATE confirmations SET {row} WHERE id = $1", asked)
+            changed = engines.spelled(f"UPDATE confirmations SET {row} WHERE id = $1")
+            await tx.execute(changed, asked)
             said.append(await reject_reasons.is_wanted(tx, asked, browser_hash))
             said.append(
                 await reject_reasons.give(tx, asked, "unexpected", browser_hash=browser_hash)

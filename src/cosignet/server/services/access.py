@@ -209,7 +209,7 @@ async def set_role(rt: Runtime, organisation_id: str, username: str, role: Role)
         LastOwner: the organisation would be without an owner.
     """
     async with rt.database.transaction() as tx:
-        # Or two owners who leave at once would each count on the other.
+        # Two owners who stop being one at the same time would each see the other stay.
         await tx.lock("organisations", organisation_id)
         found = await approvers.by_username(tx, organisation_id, username)
         if found is None:

@@ -20,7 +20,12 @@ from cosignet.core.errors import SetupError
 from cosignet.server.store.db import Listener, SqlValue
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
-from cosignet.server.store.postgres_transaction import CHANNEL, PostgresReader, PostgresTransaction
+from cosignet.server.store.postgres_transaction import (
+    CHANNEL,
+    PostgresReader,
+    PostgresTransaction,
+    insert_alone,
+)
 from cosignet.server.store.postgres_wire import connect
 
 READERS = 6
@@ -82,8 +87,11 @@ class PostgresDatabase:
 
     async def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row, as `Database` says."""
-        async with self.transaction() as tx:
-            tx.append(insertion, *values)
+        wire = await self.writers.acquire()
+        try:
+            await insert_alone(wire, insertion, values)
+        finally:
+            self.writers.release(wire)
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, from any node."""

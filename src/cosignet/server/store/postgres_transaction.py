@@ -143,6 +143,21 @@ class PostgresTransaction:
             _fail(self._wire, error, refusal)
 
 
+async def insert_alone(wire: Wire, insertion: str, values: tuple[SqlValue, ...]) -> None:
+    """Insert one row by a statement that is a transaction of its own.
+
+    Raises:
+        Unavailable: it was not inserted; or the connection was lost, and nobody knows.
+    """
+    rows = Additions()
+    rows.add(insertion, values)
+    for statement, all_values in rows.statements():
+        try:
+            await wire.execute(spelled(statement), *all_values)
+        except BaseException as error:
+            _fail(wire, error, _UNKNOWN)
+
+
 def _fail(wire: Wire, error: BaseException, refusal: str) -> Never:
     """Raise what callers are told; drop a connection that nobody can rely on any more."""
     # Whoever stops waiting, because a client has gone, leaves an answer behind that nobody reads.

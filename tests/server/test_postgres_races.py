@@ -263,24 +263,6 @@ def test_two_passkeys_do_not_end_each_other(live: Live, alex: Person) -> None:
     assert single(live, "SELECT count(*) FROM credentials WHERE revoked_at IS NULL") == 1
 
 
-def test_two_owners_do_not_leave_together(live: Live) -> None:
-    for name in ("ada", "olga"):
-        live.person(name)
-        write(live, "UPDATE approvers SET role = 'owner' WHERE username = ?", name)
-    organisation = single(live, "SELECT id FROM organisations WHERE slug = 'default'")
-
-    def leave(name: str) -> object:
-        return live.run(lambda rt: access.set_role(rt, organisation, name, Role.APPROVER))
-
-    with background() as start, holding_row(live, "organisations", organisation) as row:
-        leaving: list[Future[object]] = [start(leave, name) for name in ("ada", "olga")]
-        row.when_waiting(2)
-        row.commit()
-        failures = [one.exception() for one in leaving]
-    assert Counter(map(type, failures)) == {type(None): 1, LastOwner: 1}
-    assert single(live, "SELECT count(*) FROM approvers WHERE role = 'owner'") == 1
-
-
 def test_whoever_is_being_revoked_activates_nobody(live: Live) -> None:
     owner = Person(live.url)
     owner.register(live.owner_link(), "ada")

@@ -597,10 +597,11 @@ CHANGES: dict[type[Change], tuple[str, ...]] = {
     Approve: (
         "UPDATE confirmations SET status = 'approved'",
         "UPDATE credentials SET sign_count",
-        "UPDATE credentials SET logged_at",
-        "SELECT id FROM webhooks",
         "INSERT INTO signatures",
         "INSERT INTO leaves",
+        "UPDATE credentials SET logged_at",
+        "INSERT INTO leaves",
+        "SELECT id FROM webhooks",
         "INSERT INTO deliveries",
     ),
     RejectSigned: (

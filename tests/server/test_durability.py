@@ -1010,7 +1010,6 @@ def test_whoever_refuses_first_disturbs_nobody(tmp_path: Path) -> None:
     async def refused(database: SqliteDatabase) -> None:
         async with database.transaction(refuses_first=True) as tx:
             await tx.execute("UPDATE things SET name = 'other' WHERE name = $1", "no such thing")
-            tx.append(INTO_THINGS, "refused")
             raise Refusal
 
     async def scenario(database: SqliteDatabase) -> None:

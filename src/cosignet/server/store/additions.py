@@ -23,11 +23,6 @@ class Additions:
         """Add a row; `insertion` is `INSERT INTO table (columns)`."""
         self._rows[insertion].append(values)
 
-    def take(self, others: "Additions") -> None:
-        """Add what somebody else has collected."""
-        for insertion, rows in others._rows.items():
-            self._rows[insertion] += rows
-
     def statements(self) -> Iterator[tuple[str, tuple[SqlValue, ...]]]:
         """Yield statements that insert everything, with their values."""
         for insertion, rows in self._rows.items():
@@ -35,6 +30,11 @@ class Additions:
                 some = rows[start : start + ROWS_MAX]
                 values = tuple(value for row in some for value in row)
                 yield _statement(insertion, len(some), len(some[0])), values
+
+
+def one_row(insertion: str, columns: int) -> str:
+    """Return the statement that inserts one row."""
+    return _statement(insertion, 1, columns)
 
 
 @cache

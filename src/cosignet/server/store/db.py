@@ -53,7 +53,10 @@ class Transaction(Reader, Protocol):
         ...
 
     def append(self, insertion: str, *values: SqlValue) -> None:
-        """Insert a row when the transaction ends; `insertion` and `values` as for a database's."""
+        """Insert a row, at the end of the transaction if an engine likes; it is not read before.
+
+        `insertion` and `values` are what a database's `append` takes.
+        """
         ...
 
     async def lock(self, table: Lockable, id_: str) -> None:

@@ -161,9 +161,10 @@ class SqliteDatabase:
         raise Unavailable("another process keeps the database busy")
 
     async def _commit(self, group: Group) -> None:
-        await self._open.wait()
-        # Those who waited for the same go first; the lock is first come, first served.
-        await asyncio.sleep(0)
+        if not self._open.is_set():
+            await self._open.wait()
+            # Those who waited for the same go first; the lock is first come, first served.
+            await asyncio.sleep(0)
         async with self._turn:
             self._group = None
             self._open.clear()

@@ -41,8 +41,9 @@ class Randomness:
         """Return that many bytes."""
         if len(self._block) < count:
             self._block += self._draw(max(count, _BLOCK_BYTES))
-        given = bytes(self._block[-count:])
-        del self._block[-count:]
+        left = len(self._block) - count
+        given = bytes(self._block[left:])
+        del self._block[left:]
         return given
 
 

@@ -19,9 +19,10 @@ from cosignet.core.errors import (
     NotFound,
     Unauthenticated,
 )
+from cosignet.core.idempotency import Keeping
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import confirm_change, record_use
-from cosignet.server.ledger import organisation_of
+from cosignet.server.ledger import keep_answer, organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import (
     PREFIX_CHARACTERS,
@@ -68,12 +69,22 @@ async def default_organisation(rt: Runtime) -> Organisation:
 
 
 async def create_api_key(
-    rt: Runtime, *, organisation_id: str, name: str, scopes: frozenset[Scope]
+    rt: Runtime,
+    *,
+    organisation_id: str,
+    name: str,
+    scopes: frozenset[Scope],
+    keeping: Keeping[MintedKey] | None = None,
 ) -> MintedKey:
-    """Mint a key for a program."""
+    """Mint a key for a program.
+
+    Raises:
+        IdempotencyInProgress: the same request has made one already.
+    """
     organisation = await organisation_of(rt.database.reader, organisation_id)
     minted, key_hash = _mint(rt, organisation, name, scopes)
     async with rt.database.transaction() as tx:
+        await keep_answer(tx, keeping, minted)
         await api_keys.insert(tx, minted.key, key_hash=key_hash)
     return minted
 

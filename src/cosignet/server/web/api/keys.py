@@ -8,9 +8,11 @@ from starlette.responses import Response
 from cosignet.core.access import DEFAULT_SCOPES, KEY_NAME_CHARACTERS_MAX, ApiKey, Scope
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
+from cosignet.core.idempotency import Kept
 from cosignet.server.services import access
 from cosignet.server.web.answers import json_answer, time_or_null
 from cosignet.server.web.call import Body, Call, Nothing
+from cosignet.server.web.idempotency import kept_answer
 
 
 def _default_scopes() -> list[str]:
@@ -33,6 +35,7 @@ async def create(call: Call, body: CreateKey) -> Response:
         organisation_id=call.api_key.organisation_id,
         name=body.name,
         scopes=frozenset(_scope(scope) for scope in body.scopes),
+        keeping=call.keeping(_kept),
     )
     return json_answer(with_secret(key), 201)
 
@@ -64,6 +67,10 @@ def describe(key: ApiKey) -> dict[str, Any]:
 def with_secret(minted: access.MintedKey) -> dict[str, Any]:
     """Return a new key with its secret, which is shown once."""
     return describe(minted.key) | {"key": minted.secret}
+
+
+def _kept(minted: access.MintedKey) -> Kept:
+    return kept_answer(with_secret(minted), omitted=("key",))
 
 
 def _scope(name: str) -> Scope:

@@ -251,6 +251,32 @@ class InviteOnce(CreateOnce):
         return {"note": self.name}
 
 
+class Rotate(CreateOnce):
+    """The old secret goes on and the new one begins in the same moment."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.id = raise_for(world.program.post("/api/keys", {"name": self.name}))["id"]
+        self.path = f"/api/keys/{self.id}/rotate"
+
+    def write(self, world: World) -> JSON:
+        return {"overlapSeconds": 3600}
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        key = hashlib.sha256(self.name.encode()).digest()
+        rotated = value(rows, "SELECT rotated_at IS NOT NULL FROM api_keys WHERE id = ?", self.id)
+        for sql, name in (
+            ("SELECT count(*) FROM idempotency_keys WHERE key_hash = ?", key),
+            ("SELECT count(*) FROM old_secrets WHERE api_key_id = ?", self.id),
+        ):
+            assert value(rows, sql, name) == rotated
+        return rotated == 1
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        assert answer.status_code == 200
+        assert ("idempotent-replayed" in answer.headers) is happened
+
+
 class ApproveHigh(Approve):
     """The pick is looked at in a transaction of its own, before the signature is."""
 
@@ -628,6 +654,12 @@ CHANGES: dict[type[Change], tuple[str, ...]] = {
     CreateOnce: ("INSERT INTO idempotency_keys", "INSERT INTO confirmations"),
     MintOnce: ("INSERT INTO idempotency_keys", "INSERT INTO api_keys"),
     InviteOnce: ("INSERT INTO idempotency_keys", "INSERT INTO invites"),
+    Rotate: (
+        "INSERT INTO idempotency_keys",
+        "UPDATE old_secrets",
+        "INSERT INTO old_secrets",
+        "UPDATE api_keys SET key_hash",
+    ),
     PickWrong: ("UPDATE confirmations SET wrong_picks",),
     ApproveHigh: (
         "UPDATE confirmations SET wrong_picks",

@@ -20,6 +20,8 @@ from cosignet.core.access import Scope
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_MS
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import repeat
+from cosignet.server.store import idempotency_keys
+from cosignet.server.store.db import Transaction
 from cosignet.server.web import schemas, schemas_people
 from cosignet.server.web.routes import ROUTES
 
@@ -289,11 +291,22 @@ def test_forgetting_goes_in_steps_until_nothing_old_is_left(
     for number in range(7):
         assert send(admin, "/api/keys", {"name": "x"}, f"step {number}").is_success
     monkeypatch.setattr(repeat, "FORGOTTEN_AT_ONCE", 3)
+    forget, counts = idempotency_keys.forget, list[int]()
+
+    async def counted(tx: Transaction, limit: int) -> int:
+        counts.append(await forget(tx, limit))
+        return counts[-1]
+
+    monkeypatch.setattr(idempotency_keys, "forget", counted)
     try:
         # Other tests have been a day ahead.
         live.clock.advance(2 * IDEMPOTENCY_MS / 1000 + 100)
         live.run(repeat.forget)
         assert kept(live) == 0
+        *full, last = counts
+        assert len(full) >= 2
+        assert set(full) == {3}
+        assert last < 3
     finally:
         live.clock.offset_ms = 0
 

@@ -44,7 +44,7 @@ MONITOR_KEY_PURPOSE = "monitor-key"
 
 
 async def keep_answer(tx: Transaction, keeping: Keeping[Made] | None, made: Made) -> None:
-    """Record how a request is answered when it comes again, before what it makes is written.
+    """Record how a request is answered when it comes again, in the transaction that carries it out.
 
     Raises:
         IdempotencyInProgress: another one was first, or is about to be.

@@ -1,6 +1,6 @@
 """Who may: API keys and approvers' standing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from cosignet.core.access import (
     ACTIVATING_ROLES,
@@ -8,6 +8,7 @@ from cosignet.core.access import (
     ApiKey,
     Approver,
     Change,
+    MintedKey,
     Role,
     Scope,
     Session,
@@ -30,7 +31,7 @@ from cosignet.server.secret import (
     digest,
     mint_api_key,
 )
-from cosignet.server.store import api_keys, approvers, credentials, organisations
+from cosignet.server.store import api_keys, approvers, credentials, old_secrets, organisations
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.organisations import Organisation
 
@@ -40,24 +41,25 @@ FIRST_KEY_REPLACEABLE_MS = 86_400_000
 """How long an owner who did not keep the first key gets another one in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class MintedKey:
-    """A new API key with its secret, which is shown now and never again."""
-
-    key: ApiKey
-    secret: str = field(repr=False)
-
-
 async def authenticate(rt: Runtime, secret: str) -> ApiKey:
     """Return the API key of a secret.
 
     Raises:
         Unauthenticated: no live key has it.
     """
-    key = await api_keys.by_hash(rt.database.reader, digest(secret))
+    key_hash = digest(secret)
+    key = await api_keys.by_hash(rt.database.reader, key_hash)
+    key = key or await _of_old_secret(rt, key_hash)
     if key is None:
         raise Unauthenticated
     return key
+
+
+async def _of_old_secret(rt: Runtime, key_hash: bytes) -> ApiKey | None:
+    """Return a live key of which this was the secret, while that still counts."""
+    owner = await old_secrets.owner(rt.database.reader, key_hash)
+    key = None if owner is None else await api_keys.get(rt.database.reader, *owner)
+    return None if key is None or key.revoked_at is not None else key
 
 
 async def default_organisation(rt: Runtime) -> Organisation:

@@ -43,12 +43,16 @@ async def answer_once(call: Call, create: Callable[[], Awaitable[Response]]) -> 
 
 
 def kept_answer(
-    value: dict[str, Any], *, location: str | None = None, omitted: tuple[str, ...] = ()
+    value: dict[str, Any],
+    status: int = 201,
+    *,
+    location: str | None = None,
+    omitted: tuple[str, ...] = (),
 ) -> Kept:
     """Return a creation's answer as it is kept: without secrets, and with a word that says so."""
     told = value | {"omitted": omitted} if omitted else value
     body = orjson.dumps({name: item for name, item in told.items() if name not in omitted})
-    return Kept(201, body, location)
+    return Kept(status, body, location)
 
 
 async def _recognise(call: Call) -> Once:

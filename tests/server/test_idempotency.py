@@ -14,7 +14,7 @@ from tests.engines import engines
 from tests.live import Live
 from tests.people import JSON, PAYLOAD, Person, Program
 from tests.server.rows import check, opened, value
-from tests.server.together import background, eventually
+from tests.server.together import Disk, background, eventually
 
 from cosignet.core.access import Scope
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_MS
@@ -24,6 +24,7 @@ from cosignet.server.store import idempotency_keys
 from cosignet.server.store.db import Transaction
 from cosignet.server.web import schemas, schemas_people
 from cosignet.server.web.routes import ROUTES
+from cosignet.server.worker import sweep
 
 Send = Callable[[Program, str], httpx2.Response]
 MAKES: dict[str, tuple[str, JSON, str]] = {
@@ -335,6 +336,52 @@ def test_without_a_key_nothing_is_looked_up_and_nothing_is_kept(
     assert program.post("/api/confirmations", body_of("confirmation", alex)).status_code == 201
     assert kept(live) == before
     monkeypatch.undo()
+
+
+def test_background_work_forgets_what_is_too_old(live: Live, admin: Program) -> None:
+    assert send(admin, "/api/keys", {"name": "x"}, "swept").is_success
+    minted = send(admin, "/api/keys", {"name": "x"}, "swept too").json()
+    assert admin.post(f"/api/keys/{minted['id']}/rotate").is_success
+    live.clock.advance(3 * IDEMPOTENCY_MS / 1000)
+
+    async def begin(rt: Runtime) -> "asyncio.Task[None]":
+        return asyncio.create_task(sweep(rt))
+
+    def is_clean() -> bool:
+        with opened(live.data_dir / "cosignet.db") as rows:
+            return kept(live) == 0 == value(rows, "SELECT count(*) FROM old_secrets")
+
+    assert not is_clean()
+    sweeping = live.run(begin)
+    try:
+        eventually(is_clean)
+    finally:
+        live.loop.call_soon_threadsafe(sweeping.cancel)
+        live.clock.offset_ms = 0
+
+
+@pytest.mark.engine("sqlite")
+def test_twins_whose_sync_fails_are_all_refused_and_leave_nothing(tmp_path: Path) -> None:
+    with Live(tmp_path / "data") as live:
+        key = live.program(Scope.ADMIN).key
+        before = count(live, "key")
+        disk = Disk(live)
+        disk.hold()
+        with background() as start:
+            calls: list[Future[httpx2.Response]] = [
+                start(send, Program(live.url, key), "/api/keys", {"name": "x"}, "unlucky")
+                for _ in range(8)
+            ]
+            disk.when_wanted(8)
+            disk.error = OSError("made up")
+            disk.release()
+            answers = [call.result() for call in calls]
+        assert Counter(one.status_code for one in answers) == {503: 8}
+        assert (count(live, "key"), kept(live)) == (before, 0)
+        disk.error = None
+        answer = send(Program(live.url, key), "/api/keys", {"name": "x"}, "unlucky")
+        assert answer.status_code == 201
+        assert "idempotent-replayed" not in answer.headers
 
 
 # --- Two nodes ------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from cosignet.cli.main import parser
 from cosignet.core import (
     access,
     confirmation,
+    idempotency,
     jsontext,
     leaf,
     match_code,
@@ -96,6 +97,7 @@ LIMITED = (
     match_code,
     private_view,
     reject_reason,
+    idempotency,
     payload,
     jsontext,
     call,

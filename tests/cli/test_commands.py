@@ -49,6 +49,29 @@ def test_minting_prints_just_the_secret(server: Process) -> None:
     assert Person(server.url).register(link.stdout.strip(), "alex")["activated"] is True
 
 
+def test_rotating_prints_just_the_secret_and_says_when_the_old_one_ends(server: Process) -> None:
+    made = json.loads(server.command("apikey", "create", "--name", "agent", "--json").stdout)
+    rotated = server.command("apikey", "rotate", made["id"])
+    assert rotated.stdout.startswith("cosk_")
+    assert rotated.stdout.count("\n") == 1
+    assert "The old one ends at 2" in rotated.stderr
+    second = rotated.stdout.strip()
+    assert Program(server.url, second).get("/api/confirmations").is_success
+    assert Program(server.url, made["key"]).get("/api/confirmations").status_code == 401
+    said = server.command("apikey", "rotate", made["id"], "--overlap", "600", "--json").stdout
+    third = json.loads(said)
+    assert (third["id"], third["name"]) == (made["id"], "agent")
+    assert third["rotatedAt"] < third["oldSecretEndsAt"]
+    for secret in (second, third["key"]):
+        assert Program(server.url, secret).get("/api/confirmations").is_success
+    listed = json.loads(server.command("apikey", "list", "--json").stdout)
+    [found] = [key for key in listed if key["id"] == made["id"]]
+    assert found.items() <= third.items()
+    server.command("apikey", "revoke", made["id"])
+    for secret in (second, third["key"]):
+        assert Program(server.url, secret).get("/api/confirmations").status_code == 401
+
+
 def test_json_says_all_there_is(server: Process) -> None:
     made = json.loads(
         server.command("apikey", "create", "--name", "bot", "--scope", "admin", "--json").stdout
@@ -119,6 +142,9 @@ def test_an_approver_is_made_an_admin_and_the_only_owner_stays(server: Process) 
         (["approver", "revoke-passkey", "="], "id"),
         (["invite", "revoke", "nothing"], "Nothing is here"),
         (["apikey", "revoke", "nothing"], "Nothing is here"),
+        (["apikey", "rotate", "nothing"], "Nothing is here"),
+        (["apikey", "rotate", "x", "--overlap", "86401"], "--overlap"),
+        (["apikey", "rotate", "x", "--overlap", "-1"], "--overlap"),
         (["approver", "activate", "nobody"], "Nothing is here"),
         (["approver", "role", "nobody", "admin"], "Nothing is here"),
         (["serve"], "Another server is running"),

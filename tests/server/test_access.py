@@ -189,9 +189,3 @@ def test_a_revoked_approver_signs_nothing_and_is_told_so(live: Live) -> None:
     answer = person.post_approval(asked["id"], signed)
     assert (answer.status_code, answer.json()["code"]) == (403, "approver_revoked")
     assert program.read(asked["id"])["status"] == "pending"
-
-
-def test_a_retry_key_is_refused_until_it_is_honoured(program: Program, alex: Person) -> None:
-    body = {"username": alex.username, "action": "x", "payload": {}}
-    answer = program.post("/api/confirmations", body, headers={"Idempotency-Key": "1"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_supported")

@@ -205,6 +205,78 @@ class Create:
         assert self.asked == int(happened)
 
 
+class CreateOnce:
+    """With an Idempotency-Key: what it made and how it is answered are there together, or not."""
+
+    path, sql = "/api/confirmations", "SELECT count(*) FROM confirmations WHERE action = ?"
+
+    def __init__(self, world: World) -> None:
+        self.program = world.program
+        self.name = next(world.names)
+        self.body = self.write(world)
+
+    def write(self, world: World) -> JSON:
+        """Return the body."""
+        return {"username": world.approver.username, "action": self.name, "payload": PAYLOAD}
+
+    def send(self, headers: dict[str, str]) -> httpx2.Response:
+        return self.program.post(
+            self.path, self.body, headers=headers | {"Idempotency-Key": self.name}
+        )
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        key = hashlib.sha256(self.name.encode()).digest()
+        sql = "SELECT count(*) FROM idempotency_keys WHERE key_hash = ?"
+        made = value(rows, self.sql, self.name)
+        assert made == value(rows, sql, key)
+        assert made in (0, 1)
+        return made == 1
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        assert answer.status_code == 201
+        assert ("idempotent-replayed" in answer.headers) is happened
+
+
+class MintOnce(CreateOnce):
+    path, sql = "/api/keys", "SELECT count(*) FROM api_keys WHERE name = ?"
+
+    def write(self, world: World) -> JSON:
+        return {"name": self.name}
+
+
+class InviteOnce(CreateOnce):
+    path, sql = "/api/invites", "SELECT count(*) FROM invites WHERE note = ?"
+
+    def write(self, world: World) -> JSON:
+        return {"note": self.name}
+
+
+class Rotate(CreateOnce):
+    """The old secret goes on and the new one begins in the same moment."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.id = raise_for(world.program.post("/api/keys", {"name": self.name}))["id"]
+        self.path = f"/api/keys/{self.id}/rotate"
+
+    def write(self, world: World) -> JSON:
+        return {"overlapSeconds": 3600}
+
+    def happened(self, rows: sqlite3.Connection) -> bool:
+        key = hashlib.sha256(self.name.encode()).digest()
+        rotated = value(rows, "SELECT rotated_at IS NOT NULL FROM api_keys WHERE id = ?", self.id)
+        for sql, name in (
+            ("SELECT count(*) FROM idempotency_keys WHERE key_hash = ?", key),
+            ("SELECT count(*) FROM old_secrets WHERE api_key_id = ?", self.id),
+        ):
+            assert value(rows, sql, name) == rotated
+        return rotated == 1
+
+    def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
+        assert answer.status_code == 200
+        assert ("idempotent-replayed" in answer.headers) is happened
+
+
 class ApproveHigh(Approve):
     """The pick is looked at in a transaction of its own, before the signature is."""
 
@@ -579,6 +651,15 @@ def crash_at(world: World, change: Change, step: int) -> bool:
 
 CHANGES: dict[type[Change], tuple[str, ...]] = {
     Create: ("INSERT INTO confirmations",),
+    CreateOnce: ("INSERT INTO idempotency_keys", "INSERT INTO confirmations"),
+    MintOnce: ("INSERT INTO idempotency_keys", "INSERT INTO api_keys"),
+    InviteOnce: ("INSERT INTO idempotency_keys", "INSERT INTO invites"),
+    Rotate: (
+        "INSERT INTO idempotency_keys",
+        "UPDATE old_secrets",
+        "INSERT INTO old_secrets",
+        "UPDATE api_keys SET key_hash",
+    ),
     PickWrong: ("UPDATE confirmations SET wrong_picks",),
     ApproveHigh: (
         "UPDATE confirmations SET wrong_picks",

@@ -105,6 +105,25 @@ def test_openapi_names_every_route_but_pages_and_only_those(live: Live) -> None:
         assert reference.rpartition("/")[2] in document["components"]["schemas"]
 
 
+def test_openapi_says_which_routes_take_an_idempotency_key(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    takes = {
+        path
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        for parameter in operation["parameters"]
+        if parameter["in"] == "header"
+    }
+    creating = {"/api/confirmations", "/api/keys", "/api/keys/{id}/rotate", "/api/invites"}
+    assert takes == creating
+    answer = document["paths"]["/api/keys"]["post"]["responses"]["201"]
+    assert set(answer["headers"]) == {"Idempotent-Replayed"}
+    either = answer["content"]["application/json"]["schema"]["oneOf"]
+    names = {one["$ref"].rpartition("/")[2] for one in either}
+    assert names == {"MintedKey", "ReplayedKey"}
+    assert names <= set(document["components"]["schemas"])
+
+
 def test_openapi_says_which_scope_a_route_needs(live: Live) -> None:
     document = Person(live.url).http.get("/api/openapi.json").json()
     create = document["paths"]["/api/confirmations"]["post"]

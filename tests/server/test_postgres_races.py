@@ -3,6 +3,7 @@
 Each test holds the row that two racers have to agree on, sees that they wait for it, and lets go.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -19,9 +20,9 @@ from tests.server.rows import check, opened, value
 from tests.server.together import background, eventually
 
 from cosignet.core.access import Role, Scope
-from cosignet.core.access_errors import LastOwner
+from cosignet.core.access_errors import KeyRevoked, LastOwner
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import access, invite
+from cosignet.server.services import access, invite, repeat, rotate
 from cosignet.server.services.invite import CodedInvite, Terms
 from cosignet.server.store.db import Lockable
 
@@ -387,3 +388,72 @@ def test_a_passkey_that_a_newcomer_brought_ends_or_is_activated_never_both(live:
     # Activated first: the passkey that was looked at then is as good as the new one.
     sql = "SELECT revoked_at FROM credentials WHERE credential_id = ?"
     assert single(live, sql, squatter.passkey.credential_id) is None
+
+
+# --- Secrets and answers --------------------------------------------------------------------------
+
+
+def rotating(live: Live, key_id: str, overlap_seconds: int = 60) -> Any:
+    async def work(rt: Runtime) -> str:
+        organisation = await access.default_organisation(rt)
+        minted = await rotate.rotate(rt, organisation.id, key_id, overlap_seconds=overlap_seconds)
+        return minted.secret
+
+    return lambda: live.run(work)
+
+
+def works(live: Live, secret: str) -> bool:
+    return Program(live.url, secret).get("/api/confirmations").is_success
+
+
+def key_id_of(live: Live, secret: str) -> str:
+    digest = hashlib.sha256(secret.encode()).digest()
+    return single(live, "SELECT id FROM api_keys WHERE key_hash = ?", digest)
+
+
+def test_two_rotations_at_once_follow_each_other(live: Live, program: Program) -> None:
+    id_ = key_id_of(live, program.key)
+    with holding_row(live, "api_keys", id_) as held, background() as start:
+        calls: list[Future[str]] = [start(rotating(live, id_)) for _ in range(2)]
+        held.when_waiting(2)
+        held.commit()
+        secrets = [call.result() for call in calls]
+    assert all(works(live, secret) for secret in (program.key, *secrets))
+
+
+def test_a_rotation_waits_for_a_revocation_that_has_begun_and_is_refused(
+    live: Live, program: Program
+) -> None:
+    id_ = key_id_of(live, program.key)
+    revoke = "UPDATE api_keys SET revoked_at = 1 WHERE id = ?"
+    with holding(live, revoke, id_) as held, background() as start:
+        call: Future[str] = start(rotating(live, id_))
+        held.when_waiting(1)
+        held.commit()
+        with pytest.raises(KeyRevoked):
+            call.result()
+    assert single(live, "SELECT count(*) FROM old_secrets") == 0
+    assert not works(live, program.key)
+
+
+def test_an_answer_that_was_made_anew_meanwhile_is_not_forgotten(
+    live: Live, program: Program
+) -> None:
+    organisation = single(live, "SELECT id FROM organisations WHERE slug = 'default'")
+    write(
+        live,
+        "INSERT INTO idempotency_keys (api_key_id, key_hash, organisation_id, request_hash, status,"
+        " answer, created_at) VALUES ('k', ?, ?, ?, 201, ?, 1)",
+        b"h",
+        organisation,
+        b"r",
+        b"{}",
+    )
+    # As the statement does that finds it too old.
+    renew = "UPDATE idempotency_keys SET created_at = 32503680000000 WHERE api_key_id = 'k'"
+    with holding(live, renew) as held, background() as start:
+        call: Future[None] = start(lambda: live.run(repeat.forget))
+        held.when_waiting(1)
+        held.commit()
+        call.result()
+    assert single(live, "SELECT count(*) FROM idempotency_keys") == 1

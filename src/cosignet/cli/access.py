@@ -9,8 +9,10 @@ from cosignet.core.access import (
     INVITE_NOTE_CHARACTERS_MAX,
     INVITE_USES_MAX,
     KEY_NAME_CHARACTERS_MAX,
+    OVERLAP_SECONDS_MAX,
     ApiKey,
     Approver,
+    MintedKey,
     Role,
     Scope,
     check_length,
@@ -20,7 +22,7 @@ from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
 from cosignet.server.ledger import enrolled_by
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import access, invite
+from cosignet.server.services import access, invite, rotate
 from cosignet.server.store.credentials import StoredCredential
 
 
@@ -33,7 +35,7 @@ def create_api_key(options: argparse.Namespace) -> int:
     scopes = frozenset(Scope(scope) for scope in options.scope or DEFAULT_SCOPES)
     name = check_length(options.name, low=1, high=KEY_NAME_CHARACTERS_MAX, field="--name")
 
-    async def work(rt: Runtime) -> access.MintedKey:
+    async def work(rt: Runtime) -> MintedKey:
         return await access.create_api_key(
             rt, organisation_id=await _organisation_id(rt), name=name, scopes=scopes
         )
@@ -51,6 +53,23 @@ def list_api_keys(options: argparse.Namespace) -> int:
         return await access.list_api_keys(rt, await _organisation_id(rt))
 
     print_table(options, [_key(key) for key in with_runtime(work)])
+    return 0
+
+
+def rotate_api_key(options: argparse.Namespace) -> int:
+    """Give an API key another secret."""
+    overlap = options.overlap
+    if not 0 <= overlap <= OVERLAP_SECONDS_MAX:
+        raise FieldInvalid(f"0 to {OVERLAP_SECONDS_MAX} seconds", field="--overlap")
+
+    async def work(rt: Runtime) -> MintedKey:
+        organisation_id = await _organisation_id(rt)
+        return await rotate.rotate(rt, organisation_id, options.id, overlap_seconds=overlap)
+
+    minted = with_runtime(work)
+    print_secret(options, minted.secret, _key(minted.key) | {"key": minted.secret})
+    say("Keep it: it is stored as a hash only and not shown again.")
+    say(f"The old one ends at {_time(minted.key.old_secret_ends_at)}.")
     return 0
 
 
@@ -197,6 +216,8 @@ def _key(key: ApiKey) -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "createdAt": rfc3339(key.created_at),
         "revokedAt": _time(key.revoked_at),
+        "rotatedAt": _time(key.rotated_at),
+        "oldSecretEndsAt": _time(key.old_secret_ends_at),
     }
 
 

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from cosignet import __version__
-from cosignet.core.access import DEFAULT_SCOPES, Role, Scope
+from cosignet.core.access import (
+    DEFAULT_SCOPES,
+    OVERLAP_SECONDS_DEFAULT,
+    OVERLAP_SECONDS_MAX,
+    Role,
+    Scope,
+)
 from cosignet.core.errors import Refusal
 
 NEEDS_SERVER = (
@@ -91,6 +97,15 @@ def _fill_apikey(add: _AddParser) -> None:
         action="append",
         choices=[str(scope) for scope in Scope],
         help=f"may be repeated; without it: {', '.join(DEFAULT_SCOPES)}",
+    )
+    rotate = _add(add, "rotate", "access.rotate_api_key", "Replace a key's secret; prints it.")
+    rotate.add_argument("id")
+    rotate.add_argument(
+        "--overlap",
+        type=int,
+        default=OVERLAP_SECONDS_DEFAULT,
+        metavar="SECONDS",
+        help=f"how long the old secret goes on, up to {OVERLAP_SECONDS_MAX} (%(default)s)",
     )
     _add(add, "list", "access.list_api_keys", "List the keys, without their secrets.")
     revoke = _add(add, "revoke", "access.revoke_api_key", "End a key at once.")

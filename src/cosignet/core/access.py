@@ -13,6 +13,9 @@ DEMO_PREFIX = "demo-"
 DEMO_ORGANISATION = "demo"
 """Its passkeys never open a session."""
 KEY_NAME_CHARACTERS_MAX = 80
+OVERLAP_SECONDS_MAX = 86_400
+OVERLAP_SECONDS_DEFAULT = 0
+"""Who says nothing may have lost the secret to somebody else: it ends at once."""
 INVITE_NOTE_CHARACTERS_MAX = 200
 INVITE_USES_MAX = 1_000
 
@@ -90,10 +93,22 @@ class ApiKey:
     scopes: frozenset[Scope]
     created_at: int
     revoked_at: int | None
+    rotated_at: int | None = None
+    """When it got the secret that it has now; None: at its creation."""
+    old_secret_ends_at: int | None = None
+    """When the last of the secrets before that ends, or ended."""
 
     def allows(self, scope: Scope) -> bool:
         """Whether this key has a scope."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class MintedKey:
+    """An API key with a new secret, which is shown now and never again."""
+
+    key: ApiKey
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ class RoleMissing(Forbidden, code="role_missing"):
     """Your role does not allow this. Ask an owner of your organisation."""
 
 
+class KeyRevoked(Conflict, code="key_revoked"):
+    """This API key has been revoked and stays so. Make another one."""
+
+
 class OwnerExists(InviteUsed, code="owner_exists"):
     """This Cosignet has an owner already. Ask them, or its operator, for an invite."""
 

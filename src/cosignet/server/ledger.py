@@ -17,6 +17,7 @@ from cosignet.core.errors import (
     NotFound,
     Unavailable,
 )
+from cosignet.core.idempotency import IdempotencyInProgress, Keeping, Made
 from cosignet.core.leaf import DecisionKind, SignedBy, credential_opening, decision_opening, entry
 from cosignet.core.private_view import Locked
 from cosignet.server.runtime import Runtime
@@ -26,6 +27,7 @@ from cosignet.server.store import (
     ceremonies,
     confirmations,
     deliveries,
+    idempotency_keys,
     leaves,
     organisations,
     private_views,
@@ -39,6 +41,18 @@ SALT_BYTES = 32
 CEREMONY_MS = 300_000
 """How long a passkey prompt of registration or practice stays open."""
 MONITOR_KEY_PURPOSE = "monitor-key"
+
+
+async def keep_answer(tx: Transaction, keeping: Keeping[Made] | None, made: Made) -> None:
+    """Record how a request is answered when it comes again, in the transaction that carries it out.
+
+    Raises:
+        IdempotencyInProgress: another one was first, or is about to be.
+    """
+    if keeping is None:
+        return
+    if not await idempotency_keys.claim(tx, keeping.once, keeping.answer(made)):
+        raise IdempotencyInProgress
 
 
 async def current(rt: Runtime, confirmation_id: str) -> Confirmation:

@@ -5,14 +5,15 @@ import logging
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import practice, watch
+from cosignet.server.services import practice, repeat, rotate, watch
 
 SWEEP_SECONDS = 1.0
 log = logging.getLogger("cosignet")
 
 
 async def sweep(rt: Runtime) -> None:
-    """Perform expiries that nobody read, and write leaves that waited for a practice approval.
+    """Perform expiries that nobody read, write leaves that waited for a practice approval, forget
+    answers that were kept long enough and secrets that have ended.
 
     Crashing anywhere in here loses nothing: the next sweep finds the same rows.
     """
@@ -20,6 +21,8 @@ async def sweep(rt: Runtime) -> None:
         try:
             await watch.expire_due(rt)
             await practice.log_unproven(rt)
+            await repeat.forget(rt)
+            await rotate.forget_ended(rt)
         except Refusal as refusal:
             log.warning("background work waits: %s", refusal)
         except Exception:

@@ -1,6 +1,6 @@
 """Who may: API keys and approvers' standing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from cosignet.core.access import (
     ACTIVATING_ROLES,
@@ -8,6 +8,7 @@ from cosignet.core.access import (
     ApiKey,
     Approver,
     Change,
+    MintedKey,
     Role,
     Scope,
     Session,
@@ -19,9 +20,10 @@ from cosignet.core.errors import (
     NotFound,
     Unauthenticated,
 )
+from cosignet.core.idempotency import Keeping
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import confirm_change, record_use
-from cosignet.server.ledger import organisation_of
+from cosignet.server.ledger import keep_answer, organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import (
     PREFIX_CHARACTERS,
@@ -29,7 +31,7 @@ from cosignet.server.secret import (
     digest,
     mint_api_key,
 )
-from cosignet.server.store import api_keys, approvers, credentials, organisations
+from cosignet.server.store import api_keys, approvers, credentials, old_secrets, organisations
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.organisations import Organisation
 
@@ -39,24 +41,25 @@ FIRST_KEY_REPLACEABLE_MS = 86_400_000
 """How long an owner who did not keep the first key gets another one in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class MintedKey:
-    """A new API key with its secret, which is shown now and never again."""
-
-    key: ApiKey
-    secret: str = field(repr=False)
-
-
 async def authenticate(rt: Runtime, secret: str) -> ApiKey:
     """Return the API key of a secret.
 
     Raises:
         Unauthenticated: no live key has it.
     """
-    key = await api_keys.by_hash(rt.database.reader, digest(secret))
+    key_hash = digest(secret)
+    key = await api_keys.by_hash(rt.database.reader, key_hash)
+    key = key or await _of_old_secret(rt, key_hash)
     if key is None:
         raise Unauthenticated
     return key
+
+
+async def _of_old_secret(rt: Runtime, key_hash: bytes) -> ApiKey | None:
+    """Return a live key of which this was the secret, while that still counts."""
+    owner = await old_secrets.owner(rt.database.reader, key_hash)
+    key = None if owner is None else await api_keys.get(rt.database.reader, *owner)
+    return None if key is None or key.revoked_at is not None else key
 
 
 async def default_organisation(rt: Runtime) -> Organisation:
@@ -68,12 +71,22 @@ async def default_organisation(rt: Runtime) -> Organisation:
 
 
 async def create_api_key(
-    rt: Runtime, *, organisation_id: str, name: str, scopes: frozenset[Scope]
+    rt: Runtime,
+    *,
+    organisation_id: str,
+    name: str,
+    scopes: frozenset[Scope],
+    keeping: Keeping[MintedKey] | None = None,
 ) -> MintedKey:
-    """Mint a key for a program."""
+    """Mint a key for a program.
+
+    Raises:
+        IdempotencyInProgress: the same request has made one already.
+    """
     organisation = await organisation_of(rt.database.reader, organisation_id)
     minted, key_hash = _mint(rt, organisation, name, scopes)
     async with rt.database.transaction() as tx:
+        await keep_answer(tx, keeping, minted)
         await api_keys.insert(tx, minted.key, key_hash=key_hash)
     return minted
 

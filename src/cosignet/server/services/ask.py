@@ -10,9 +10,16 @@ from cosignet.core.challenge import Context
 from cosignet.core.confirmation import Confirmation, Risk, Status
 from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.errors import ApproverUnknown, NotTheCreator
+from cosignet.core.idempotency import Keeping
 from cosignet.core.match_code import MATCH_RANDOM_BYTES, draw_match_code
 from cosignet.core.payload import payload_hash
-from cosignet.server.ledger import after_refusal, already_decided, current, owe_deliveries
+from cosignet.server.ledger import (
+    after_refusal,
+    already_decided,
+    current,
+    keep_answer,
+    owe_deliveries,
+)
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import approvers, confirmations
 
@@ -33,11 +40,14 @@ class Request:
     private: bool
 
 
-async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
+async def create(
+    rt: Runtime, key: ApiKey, request: Request, keeping: Keeping[Confirmation] | None = None
+) -> Confirmation:
     """Record a pending confirmation, durably, and return it.
 
     Raises:
         ApproverUnknown: no such approver can decide in the key's organisation.
+        IdempotencyInProgress: the same request has asked already.
         Unavailable: it could not be recorded; nothing exists to approve.
     """
     approver = await approvers.by_username(
@@ -50,7 +60,12 @@ async def create(rt: Runtime, key: ApiKey, request: Request) -> Confirmation:
     if request.risk == "normal" and await _misleads(request.payload, context.text):
         context = context._replace(risk="high")
     confirmation = _new(rt, key, request, context, now)
-    await confirmations.insert(rt.database, confirmation)
+    if keeping is None:
+        await confirmations.insert(rt.database, confirmation)
+        return confirmation
+    async with rt.database.transaction() as tx:
+        await keep_answer(tx, keeping, confirmation)
+        confirmations.append(tx, confirmation)
     return confirmation
 
 

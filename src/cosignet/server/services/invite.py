@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from cosignet.core.access import ApiKey, Change, Enroller, Invite, Role, Session
 from cosignet.core.access_errors import RoleMissing
 from cosignet.core.errors import ApproverRevoked, NotFound, ReinviteForbidden
+from cosignet.core.idempotency import Keeping
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import confirm_change, record_use
-from cosignet.server.ledger import organisation_of
+from cosignet.server.ledger import keep_answer, organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SECRET_BYTES, digest, mint_code
 from cosignet.server.store import approvers, invites
@@ -42,7 +43,9 @@ class Terms:
     """Unix milliseconds; None: seven days from now."""
 
 
-async def by_key(rt: Runtime, key: ApiKey, terms: Terms) -> CodedInvite:
+async def by_key(
+    rt: Runtime, key: ApiKey, terms: Terms, keeping: Keeping[CodedInvite] | None = None
+) -> CodedInvite:
     """Invite an approver in the name of an API key.
 
     What such an invite is worth is the operator's choice (COSIGNET_API_INVITES): a key that can
@@ -50,6 +53,7 @@ async def by_key(rt: Runtime, key: ApiKey, terms: Terms) -> CodedInvite:
 
     Raises:
         ReinviteForbidden: it is pinned to a name that exists.
+        IdempotencyInProgress: the same request has invited already.
     """
     if terms.pinned_username is not None:
         taken = await approvers.by_username(
@@ -65,6 +69,7 @@ async def by_key(rt: Runtime, key: ApiKey, terms: Terms) -> CodedInvite:
         enroller=Enroller.API_KEY,
         enroller_id=key.id,
         trusted=rt.trust_api_invites,
+        keeping=keeping,
     )
 
 
@@ -191,14 +196,17 @@ async def _invite(
     enroller: Enroller,
     enroller_id: str | None,
     trusted: bool,
+    keeping: Keeping[CodedInvite] | None = None,
 ) -> CodedInvite:
     invite, code = _new_invite(
         rt, organisation, terms, enroller=enroller, enroller_id=enroller_id, trusted=trusted
     )
+    coded = CodedInvite(invite, code)
     sealed = rt.seal(code.encode(), purpose=CODE_PURPOSE)
     async with rt.database.transaction() as tx:
+        await keep_answer(tx, keeping, coded)
         await invites.insert(tx, invite, code_hash=digest(code), code_sealed=sealed)
-    return CodedInvite(invite, code)
+    return coded
 
 
 def _new_invite(

@@ -6,7 +6,8 @@ from cosignet.core.access import ApiKey, Scope
 from cosignet.server.store.db import Reader, Row, Transaction
 
 _SELECT = """
-SELECT k.id, k.organisation_id, o.slug, k.name, k.prefix, k.scopes, k.created_at, k.revoked_at
+SELECT k.id, k.organisation_id, o.slug, k.name, k.prefix, k.scopes, k.created_at, k.revoked_at,
+       k.rotated_at, k.old_secret_ends_at
 FROM api_keys k JOIN organisations o ON o.id = k.organisation_id
 """
 
@@ -84,17 +85,9 @@ async def unused_first(reader: Reader, organisation_id: str, created_after: int)
 
 
 def _api_key(row: Row) -> ApiKey:
-    id_, organisation_id, organisation_slug, name, prefix, scopes, created_at, revoked_at = row
-    return ApiKey(
-        id=id_,
-        organisation_id=organisation_id,
-        organisation_slug=organisation_slug,
-        name=name,
-        prefix=prefix,
-        scopes=_scopes(scopes),
-        created_at=created_at,
-        revoked_at=revoked_at,
-    )
+    # The columns stand in the order of the fields.
+    id_, organisation_id, slug, name, prefix, scopes, *times = row
+    return ApiKey(id_, organisation_id, slug, name, prefix, _scopes(scopes), *times)
 
 
 @lru_cache

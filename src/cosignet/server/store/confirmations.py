@@ -37,6 +37,11 @@ LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
 LEFT JOIN credentials k ON k.id = s.credential_id
 """
 _BY_ID = _SELECT + "WHERE c.id = $1"
+_INSERTION = (
+    "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
+    " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
+    " match_choices, status, created_at, expires_at)"
+)
 _APPROVER_ID, _PRIVATE, _STATUS = 4, 12, 13
 """Where in a row three of the fields stand."""
 _MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
@@ -45,11 +50,16 @@ _MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
 
 async def insert(database: Database, confirmation: Confirmation) -> None:
     """Store a new pending confirmation."""
-    c = confirmation
-    await database.append(
-        "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
-        " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
-        " match_choices, status, created_at, expires_at)",
+    await database.append(_INSERTION, *_new_row(confirmation))
+
+
+def append(tx: Transaction, confirmation: Confirmation) -> None:
+    """Store a new pending confirmation together with something else."""
+    tx.append(_INSERTION, *_new_row(confirmation))
+
+
+def _new_row(c: Confirmation) -> tuple[SqlValue, ...]:
+    return (
         c.id,
         c.organisation_id,
         c.api_key_id,

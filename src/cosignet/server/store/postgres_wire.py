@@ -40,9 +40,10 @@ _SYNCED = (
 _OUTAGE_CLASSES = frozenset({"08", "28", "3D", "40", "53", "57", "58", "F0", "XX"})
 """Connection, log-in, catalogue, rollback (deadlock), resources, operator, system, files, internal
 (postgresql.org/docs/current/errcodes-appendix.html)."""
-_OUTAGES = frozenset({"25006", "25P02", "25P03", "25P04", "55P03"})
+_LOCK_NOT_AVAILABLE = "55P03"
+_OUTAGES = frozenset({"25006", "25P02", "25P03", "25P04", _LOCK_NOT_AVAILABLE})
 """Read-only (a standby), failed or idle transaction, lock not available."""
-_OVER_AND_DONE = frozenset({"40001", "40P01", "55P03", "57014"})
+_OVER_AND_DONE = frozenset({"40001", "40P01", _LOCK_NOT_AVAILABLE, "57014"})
 """Outages after which the connection is as good as before."""
 
 
@@ -198,6 +199,12 @@ def unavailable(error: BaseException, what: str) -> Unavailable:
     refusal = Unavailable(what)
     refusal.__cause__ = error
     return refusal
+
+
+def waited_in_vain(refusal: Unavailable) -> bool:
+    """Whether the database was unavailable only because another transaction did not end."""
+    cause = refusal.__cause__
+    return cause is not None and _code(cause) == _LOCK_NOT_AVAILABLE
 
 
 def _code(error: BaseException) -> str | None:

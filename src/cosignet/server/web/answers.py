@@ -28,6 +28,11 @@ def json_answer(value: object, status: int = 200, *, location: str | None = None
     return _JsonAnswer(orjson.dumps(value), status, location)
 
 
+def stored_answer(body: bytes, status: int, *, location: str | None) -> Response:
+    """Return a JSON response of bytes that were kept."""
+    return _JsonAnswer(body, status, location)
+
+
 def time_or_null(unix_milliseconds: int | None) -> str | None:
     """Write a time, or nothing."""
     return None if unix_milliseconds is None else rfc3339(unix_milliseconds)

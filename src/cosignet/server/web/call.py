@@ -1,6 +1,6 @@
 """One call: what a guard and an endpoint see of an HTTP request, and how it is read strictly."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar, cast
@@ -22,6 +22,7 @@ from cosignet.core.errors import (
     TooLarge,
     Unauthenticated,
 )
+from cosignet.core.idempotency import Keeping, Kept, Made, Once
 from cosignet.core.jsontext import JsonValue, excerpt, parse_json
 from cosignet.server.runtime import Runtime
 
@@ -61,6 +62,10 @@ class Call:
     """Set by the guard of routes that need one."""
     session: Session | None = None
     """Likewise."""
+    once: Once | None = None
+    """Set where the request carries an Idempotency-Key."""
+    kept_body: bytes | None = None
+    """The body's bytes, where they are looked at twice."""
 
     @property
     def request(self) -> Request:
@@ -149,7 +154,8 @@ class Call:
             TooLarge, InvalidInput: the refusal names the field.
         """
         # No body at all says as much as an empty object.
-        value = parse_json(await self.raw_body() or b"{}")
+        raw = await self.raw_body() if self.kept_body is None else self.kept_body
+        value = parse_json(raw or b"{}")
         if not isinstance(value, dict):
             raise BodyNotObject
         known = model.model_fields
@@ -164,6 +170,15 @@ class Call:
             return model.model_validate(value)
         except ValidationError as error:
             raise refusal_of(error) from None
+
+    async def keep_body(self) -> bytes:
+        """Read the body's bytes, and let them be read again."""
+        self.kept_body = await self.raw_body()
+        return self.kept_body
+
+    def keeping(self, answer: Callable[[Made], Kept]) -> Keeping[Made] | None:
+        """Return what has to be kept of what this call makes; None without an Idempotency-Key."""
+        return None if self.once is None else Keeping(self.once, answer)
 
     async def form(self) -> dict[str, str]:
         """Read the body as a form, as browsers without script send it."""

@@ -7,12 +7,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cosignet.core.access_errors import SignInNeeded
-from cosignet.core.errors import FieldUnknown, Refusal
+from cosignet.core.errors import FieldUnknown, NotSupported, Refusal
+from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
 from cosignet.server.runtime import Runtime
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE
 from cosignet.server.web.headers import data_headers, page_headers
+from cosignet.server.web.idempotency import answer_once
 from cosignet.server.web.rendering import page
 from cosignet.server.web.route import Row
 from cosignet.server.web.router import Router
@@ -44,9 +46,22 @@ class Door:
         # Mail and chat programs add parameters of their own to the links people open.
         if self._row.answer is not None:
             self._check_query(call)
+        if call.key is not None and call.header(IDEMPOTENCY_KEY_HEADER) is not None:
+            return await self._once(call)
         if self._body is None:
             return await self._row.endpoint(call)
         return await self._row.endpoint(call, await call.body(self._body))
+
+    async def _once(self, call: Call) -> Response:
+        body = self._body
+        if self._row.replayed is None or body is None:
+            # Saying nothing would let somebody rely on a promise that is not made.
+            raise NotSupported("This creates nothing.", field=IDEMPOTENCY_KEY_HEADER)
+
+        async def create() -> Response:
+            return await self._row.endpoint(call, await call.body(body))
+
+        return await answer_once(call, create)
 
     def _check_query(self, call: Call) -> None:
         for name in call.query_parameters:

@@ -16,6 +16,7 @@ from cosignet.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from cosignet.core.idempotency import IN_PROGRESS_RETRY_SECONDS, IdempotencyInProgress
 
 STATUS: tuple[tuple[type[Refusal], int], ...] = (
     (Unauthenticated, 401),
@@ -77,6 +78,8 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
         return {"WWW-Authenticate": 'Passkey realm="cosignet"'}
     if status == 401:
         return {"WWW-Authenticate": 'ApiKey realm="cosignet"'}
+    if isinstance(refusal, IdempotencyInProgress):
+        return {"Retry-After": str(IN_PROGRESS_RETRY_SECONDS)}
     if status in (429, 503):
         seconds = refusal.members.get("retryAfterSeconds", RETRY_AFTER_SECONDS)
         return {"Retry-After": str(seconds)}

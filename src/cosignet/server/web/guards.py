@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from cosignet.core.access import Scope
-from cosignet.core.errors import CrossSite, KeyInQuery, NotSupported, ScopeMissing, Unauthenticated
+from cosignet.core.errors import CrossSite, KeyInQuery, ScopeMissing, Unauthenticated
 from cosignet.server.services import access, session
 from cosignet.server.web.call import Call
 from cosignet.server.web.cookies import SESSION_COOKIE, cookie
@@ -35,9 +35,6 @@ def api_key(scope: Scope) -> Guard:
         if not key.allows(scope):
             raise ScopeMissing(f"It needs {scope}.", scope=str(scope))
         call.key = key
-        if call.header("idempotency-key") is not None:
-            # Until answers are kept, saying nothing would let a retry ask twice.
-            raise NotSupported(field="Idempotency-Key")
 
     return Guard("api_key", check, scope)
 

@@ -11,6 +11,11 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from cosignet import __version__
 from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, WAIT_SECONDS_MAX, Status
+from cosignet.core.idempotency import (
+    IDEMPOTENCY_KEY_CHARACTERS,
+    IDEMPOTENCY_KEY_HEADER,
+    REPLAYED_HEADER,
+)
 from cosignet.server.web.guards import API_KEY_HEADER
 from cosignet.server.web.route import Row
 from cosignet.server.web.schemas import Problem
@@ -27,6 +32,22 @@ _QUERY: dict[str, dict[str, Any]] = {
         "default": PAGE_SIZE_DEFAULT,
     },
     "cursor": {"type": "string", "description": "`nextCursor` of the page before."},
+}
+
+_IDEMPOTENCY_KEY = {
+    "name": IDEMPOTENCY_KEY_HEADER,
+    "in": "header",
+    "description": "The same request with the same key creates once, and is answered again.",
+    "schema": {
+        "type": "string",
+        "minLength": IDEMPOTENCY_KEY_CHARACTERS[0],
+        "maxLength": IDEMPOTENCY_KEY_CHARACTERS[1],
+        "pattern": "^[ -~]+$",
+    },
+}
+_REPLAYED = {
+    "description": "`true` where this was created, and answered, before.",
+    "schema": {"type": "string", "enum": ["true"]},
 }
 
 
@@ -72,6 +93,13 @@ def _operation(row: Row) -> dict[str, Any]:
             "5XX": _problem("Not possible now; nothing is approved."),
         },
     }
+    if row.replayed:
+        operation["parameters"].append(_IDEMPOTENCY_KEY)
+        created = operation["responses"][str(row.status)]
+        created["headers"] = {REPLAYED_HEADER: _REPLAYED}
+        if row.replayed is not row.answer:
+            either = {"oneOf": [_reference(row.answer), _reference(row.replayed)]}
+            created["content"]["application/json"]["schema"] = either
     if row.guard.scope:
         operation["description"] = f"Needs the scope `{row.guard.scope}`."
     if row.body:
@@ -83,6 +111,7 @@ def _operation(row: Row) -> dict[str, Any]:
 def _schemas(rows: Sequence[Row]) -> dict[str, Any]:
     bodies: set[type[BaseModel]] = {row.body for row in rows if row.body}
     answers: set[type[BaseModel]] = {row.answer for row in rows if row.answer} | {Problem}
+    answers |= {row.replayed for row in rows if row.replayed}
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((model, "validation") for model in bodies),
         *((model, "serialization") for model in answers),

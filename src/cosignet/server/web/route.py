@@ -27,6 +27,9 @@ class Row:
     """None: a page."""
     status: int = 200
     query: tuple[str, ...] = ()
+    replayed: type[BaseModel] | None = None
+    """The answer to a request that comes again with its Idempotency-Key; None: takes no such key.
+    """
     reads: type[Body] | None = None
     """The body of an endpoint that reads it itself."""
 

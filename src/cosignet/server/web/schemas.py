@@ -172,10 +172,12 @@ class Key(Answer):
     scopes: list[str]
     created_at: str
     revoked_at: str | None
+    rotated_at: str | None = Field(description="When it got its present secret, if later.")
+    old_secret_ends_at: str | None = Field(description="When those before end, or ended.")
 
 
 class MintedKey(Key):
-    """A new API key."""
+    """An API key with a new secret."""
 
     key: str = Field(description="The secret; shown in this answer only.")
 

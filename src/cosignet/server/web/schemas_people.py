@@ -1,8 +1,10 @@
-"""What answers about sessions and accounts look like; as in `schemas.py`."""
+"""What answers about sessions, accounts and who may look like, too; as in `schemas.py`."""
 
 from typing import Literal
 
-from cosignet.server.web.schemas import Answer, FirstKey
+from pydantic import Field
+
+from cosignet.server.web.schemas import Answer, FirstKey, Key
 
 
 class Done(Answer):
@@ -41,3 +43,23 @@ class FirstKeyShown(Answer):
 
     api_key: FirstKey
     curl: str
+
+
+class ReplayedInvite(Answer):
+    """An invite whose creation was repeated with its Idempotency-Key; the link was told once."""
+
+    omitted: list[str] = Field(description="What only the first answer had.")
+    note: str | None
+    max_uses: int
+    uses: int
+    pinned_username: str | None
+    needs_activation: bool
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class ReplayedKey(Key):
+    """A key whose creation was repeated with its Idempotency-Key; the secret was told once."""
+
+    omitted: list[str] = Field(description="What only the first answer had.")

@@ -1,5 +1,6 @@
 """`/api/confirmations`: ask, read, wait, list, cancel, consume, report the outcome."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -21,10 +22,12 @@ from cosignet.core.confirmation import (
 )
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid, NotSupported
+from cosignet.core.idempotency import Kept
 from cosignet.core.payload import canonical_payload
 from cosignet.server.services import ask, consume, watch
 from cosignet.server.web.answers import created, full, json_answer, outcome, summary
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
+from cosignet.server.web.idempotency import kept_answer
 from cosignet.server.web.waiting import unless_gone
 
 LIST_MAX = 20
@@ -86,9 +89,10 @@ async def create(call: Call, body: CreateConfirmation) -> Response:
         risk=body.risk,
         private=body.private,
     )
-    confirmation = await ask.create(call.runtime, call.api_key, request)
+    keeping = call.keeping(partial(_kept, call.runtime.public_url))
+    confirmation = await ask.create(call.runtime, call.api_key, request, keeping)
     answer = created(confirmation, call.runtime.public_url)
-    return json_answer(answer, 201, location=f"/api/confirmations/{confirmation.id}")
+    return json_answer(answer, 201, location=_location(confirmation))
 
 
 async def read(call: Call) -> Response:
@@ -135,6 +139,14 @@ async def report(call: Call, body: Report) -> Response:
 
 async def _own(call: Call) -> Confirmation:
     return await watch.get_own(call.runtime, call.api_key, call.path("id"))
+
+
+def _kept(public_url: str, confirmation: Confirmation) -> Kept:
+    return kept_answer(created(confirmation, public_url), location=_location(confirmation))
+
+
+def _location(confirmation: Confirmation) -> str:
+    return f"/api/confirmations/{confirmation.id}"
 
 
 def _answer(call: Call, confirmation: Confirmation) -> Response:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -10,9 +11,11 @@ from starlette.responses import Response
 from cosignet.core.access import INVITE_NOTE_CHARACTERS_MAX, INVITE_USES_MAX, Invite, parse_username
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
+from cosignet.core.idempotency import Kept
 from cosignet.server.services import invite as inviting
 from cosignet.server.web.answers import json_answer, time_or_null
 from cosignet.server.web.call import Body, Call, Nothing
+from cosignet.server.web.idempotency import kept_answer
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,7 +42,8 @@ async def create(call: Call, body: CreateInvite) -> Response:
         else parse_username(body.pinnedUsername, field="pinnedUsername"),
         expires_at=_time(body.expiresAt, now=call.runtime.clock()),
     )
-    invite = await inviting.by_key(call.runtime, call.api_key, terms)
+    keeping = call.keeping(partial(_kept, call))
+    invite = await inviting.by_key(call.runtime, call.api_key, terms, keeping)
     return json_answer(_answer(invite, call), 201)
 
 
@@ -59,6 +63,10 @@ async def revoke(call: Call, _: Nothing) -> Response:
 def _answer(coded: inviting.CodedInvite, call: Call) -> dict[str, Any]:
     link = coded.register_url(call.runtime.public_url)
     return {"code": coded.code, "registerUrl": link} | _describe(coded.invite)
+
+
+def _kept(call: Call, coded: inviting.CodedInvite) -> Kept:
+    return kept_answer(_answer(coded, call), omitted=("code", "registerUrl"))
 
 
 def _describe(invite: Invite) -> dict[str, Any]:

@@ -1,16 +1,28 @@
 """`/api/keys`: API keys of programs."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
-from cosignet.core.access import DEFAULT_SCOPES, KEY_NAME_CHARACTERS_MAX, ApiKey, Scope
+from cosignet.core.access import (
+    DEFAULT_SCOPES,
+    KEY_NAME_CHARACTERS_MAX,
+    OVERLAP_SECONDS_DEFAULT,
+    OVERLAP_SECONDS_MAX,
+    ApiKey,
+    MintedKey,
+    Scope,
+)
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
+from cosignet.core.idempotency import Kept
 from cosignet.server.services import access
+from cosignet.server.services import rotate as rotating
 from cosignet.server.web.answers import json_answer, time_or_null
 from cosignet.server.web.call import Body, Call, Nothing
+from cosignet.server.web.idempotency import kept_answer
 
 
 def _default_scopes() -> list[str]:
@@ -26,6 +38,15 @@ class CreateKey(Body):
     ]
 
 
+class RotateKey(Body):
+    """How a key's secret is replaced."""
+
+    overlapSeconds: Annotated[
+        int,
+        Field(ge=0, le=OVERLAP_SECONDS_MAX, description="How long the old secret goes on at most."),
+    ] = OVERLAP_SECONDS_DEFAULT
+
+
 async def create(call: Call, body: CreateKey) -> Response:
     """Create a key; its secret is in this answer and in no other."""
     key = await access.create_api_key(
@@ -33,6 +54,7 @@ async def create(call: Call, body: CreateKey) -> Response:
         organisation_id=call.api_key.organisation_id,
         name=body.name,
         scopes=frozenset(_scope(scope) for scope in body.scopes),
+        keeping=call.keeping(_kept),
     )
     return json_answer(with_secret(key), 201)
 
@@ -49,6 +71,18 @@ async def revoke(call: Call, _: Nothing) -> Response:
     return json_answer(describe(key))
 
 
+async def rotate(call: Call, body: RotateKey) -> Response:
+    """Give a key another secret; the old one goes on for as long as you say."""
+    key = await rotating.rotate(
+        call.runtime,
+        call.api_key.organisation_id,
+        call.path("id"),
+        overlap_seconds=body.overlapSeconds,
+        keeping=call.keeping(partial(_kept, status=200)),
+    )
+    return json_answer(with_secret(key))
+
+
 def describe(key: ApiKey) -> dict[str, Any]:
     """Return what may be shown of a key at any time."""
     return {
@@ -58,12 +92,18 @@ def describe(key: ApiKey) -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "createdAt": rfc3339(key.created_at),
         "revokedAt": time_or_null(key.revoked_at),
+        "rotatedAt": time_or_null(key.rotated_at),
+        "oldSecretEndsAt": time_or_null(key.old_secret_ends_at),
     }
 
 
-def with_secret(minted: access.MintedKey) -> dict[str, Any]:
+def with_secret(minted: MintedKey) -> dict[str, Any]:
     """Return a new key with its secret, which is shown once."""
     return describe(minted.key) | {"key": minted.secret}
+
+
+def _kept(minted: MintedKey, status: int = 201) -> Kept:
+    return kept_answer(with_secret(minted), status, omitted=("key",))
 
 
 def _scope(name: str) -> Scope:

@@ -22,6 +22,7 @@ from cosignet.core import (
     confirmation,
     jsontext,
     leaf,
+    limits,
     match_code,
     payload,
     private_view,
@@ -98,6 +99,7 @@ LIMITED = (
     reject_reason,
     payload,
     jsontext,
+    limits,
     call,
 )
 SERVICES = (decide, enroll, practice, invite, keys, session)

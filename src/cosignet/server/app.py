@@ -9,21 +9,22 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
+from cosignet.server.connection import protocol_of
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
-from cosignet.server.web.transport import Together
+from cosignet.server.web.unheard import refusal_in_bytes
 from cosignet.server.worker import sweep
 
 KEEP_ALIVE_SECONDS = 75
@@ -50,16 +51,6 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
         yield found.runtime
     finally:
         await found.runtime.database.close()
-
-
-class Protocol(HttpToolsProtocol):
-    """Uvicorn's side of a connection, with each answer in one write."""
-
-    def connection_made(  # pyright: ignore[reportIncompatibleMethodOverride] (as uvicorn's own)
-        self, transport: asyncio.Transport
-    ) -> None:
-        """Serve a connection that has just been opened."""
-        super().connection_made(Together(transport))
 
 
 class Server(uvicorn.Server):
@@ -186,7 +177,8 @@ async def _require_port(host: str, port: int) -> None:
 
 def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
     """Return how uvicorn serves one node."""
-    return uvicorn_for(build(runtime), host, port, http=Protocol)
+    http = protocol_of(runtime.limits, partial(refusal_in_bytes, runtime))
+    return uvicorn_for(build(runtime), host, port, http=http)
 
 
 def uvicorn_for(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cosignet.core.limits import Limits
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.webauthn import RelyingParty
@@ -68,6 +69,7 @@ class Runtime:
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
     waiters: Waiters = field(default_factory=Waiters)
+    limits: Limits = field(default_factory=Limits)
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

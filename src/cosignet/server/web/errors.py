@@ -16,16 +16,20 @@ from cosignet.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from cosignet.core.request_errors import HeadTooLarge, RequestMalformed, TooSlow
 
 STATUS: tuple[tuple[type[Refusal], int], ...] = (
+    (RequestMalformed, 400),
     (Unauthenticated, 401),
     (Forbidden, 403),
     (CeremonyRefused, 403),
     (NotFound, 404),
+    (TooSlow, 408),
     (Conflict, 409),
     (TooLarge, 413),
     (InvalidInput, 422),
     (Limited, 429),
+    (HeadTooLarge, 431),
     (Unavailable, 503),
 )
 RETRY_AFTER_SECONDS = 2

@@ -1,0 +1,18 @@
+"""Refusals of a request before anybody looks at what it wants: too slow, too large, too many.
+
+Like those in `core/errors.py`: the docstring is the message and the cure.
+"""
+
+from cosignet.core.errors import Refusal
+
+
+class TooSlow(Refusal, code="request_timeout"):
+    """The request did not arrive in time. Send it again, all of it, over a new connection."""
+
+
+class RequestMalformed(Refusal, code="request_malformed"):
+    """That is not a well-formed HTTP request. Send it with a library that speaks HTTP/1.1."""
+
+
+class HeadTooLarge(Refusal, code="head_too_large"):
+    """The request's headers are too large or too many. Send fewer, or clear this site's cookies."""

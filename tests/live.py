@@ -163,7 +163,7 @@ class Live:
             )
             return minted.secret
 
-        return Program(self.listens_at, self.run(work))
+        return Program(self.listens_at, self.run(work), self.url)
 
     def invite(self, terms: invite.Terms | None = None) -> str:
         """Return an operator's invite code."""
@@ -216,7 +216,7 @@ class Live:
             )
             return minted.secret
 
-        return Program(self.listens_at, self.run(work))
+        return Program(self.listens_at, self.run(work), self.url)
 
 
 class Process:

@@ -16,3 +16,11 @@ class RequestMalformed(Refusal, code="request_malformed"):
 
 class HeadTooLarge(Refusal, code="head_too_large"):
     """The request's headers are too large or too many. Send fewer, or clear this site's cookies."""
+
+
+class HostMissing(Refusal, code="host_missing"):
+    """The request does not name one host. Send one Host header."""
+
+
+class Misdirected(Refusal, code="misdirected"):
+    """This server has another name. Use its public URL; a proxy has to pass Host on as it came."""

@@ -16,10 +16,17 @@ from cosignet.core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from cosignet.core.request_errors import HeadTooLarge, RequestMalformed, TooSlow
+from cosignet.core.request_errors import (
+    HeadTooLarge,
+    HostMissing,
+    Misdirected,
+    RequestMalformed,
+    TooSlow,
+)
 
 STATUS: tuple[tuple[type[Refusal], int], ...] = (
     (RequestMalformed, 400),
+    (HostMissing, 400),
     (Unauthenticated, 401),
     (Forbidden, 403),
     (CeremonyRefused, 403),
@@ -27,6 +34,7 @@ STATUS: tuple[tuple[type[Refusal], int], ...] = (
     (TooSlow, 408),
     (Conflict, 409),
     (TooLarge, 413),
+    (Misdirected, 421),
     (InvalidInput, 422),
     (Limited, 429),
     (HeadTooLarge, 431),

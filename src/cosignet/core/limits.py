@@ -11,6 +11,17 @@ HEAD_BYTES_MAX = 16 * 1024
 HEADER_FIELDS_MAX = 64
 """Of one request; browsers send about twenty, and proxies add a handful."""
 
+HELD_PER_KEY_MAX = 1_000
+"""Requests of one API key that wait for a decision, on one node."""
+HELD_PER_ORGANISATION_MAX = 10_000
+"""Likewise of all its keys."""
+HELD_PER_PAGE_MAX = 200
+"""Likewise of whoever has one confirmation's link."""
+HELD_PER_NODE_MAX = 20_000
+"""All of them, where descriptors allow: at 20 KiB each this is 400 MB."""
+DESCRIPTORS_RESERVED_MIN = 128
+"""Never given to who waits: the database, logs, and everybody who only asks something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -18,3 +29,13 @@ class Limits:
 
     head_seconds: float = HEAD_SECONDS_MAX
     body_seconds: float = BODY_SECONDS_MAX
+    held_per_key: int = HELD_PER_KEY_MAX
+    held_per_organisation: int = HELD_PER_ORGANISATION_MAX
+    held_per_page: int = HELD_PER_PAGE_MAX
+    held_per_node: int = HELD_PER_NODE_MAX
+
+
+def held_per_node(descriptors: int) -> int:
+    """Return how many may wait in a process that may open so many files and sockets."""
+    reserved = max(DESCRIPTORS_RESERVED_MIN, descriptors // 4)
+    return min(HELD_PER_NODE_MAX, max(1, descriptors - reserved))

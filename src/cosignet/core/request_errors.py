@@ -3,7 +3,7 @@
 Like those in `core/errors.py`: the docstring is the message and the cure.
 """
 
-from cosignet.core.errors import Refusal
+from cosignet.core.errors import Limited, Refusal, Unavailable
 
 
 class TooSlow(Refusal, code="request_timeout"):
@@ -24,3 +24,11 @@ class HostMissing(Refusal, code="host_missing"):
 
 class Misdirected(Refusal, code="misdirected"):
     """This server has another name. Use its public URL; a proxy has to pass Host on as it came."""
+
+
+class TooManyWaiting(Limited, code="too_many_waiting"):
+    """Too many requests wait for decisions already. Wait as long as Retry-After says, ask again."""
+
+
+class NodeFull(Unavailable, code="node_full"):
+    """This node holds as many waiting requests as it can. Wait as long as Retry-After says."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from tests.engines import Engine, engines
 from tests.people import Person, Program
 
 from cosignet.core.access import Scope
+from cosignet.core.limits import Limits
 from cosignet.server import app
 from cosignet.server.config import Config, read_config
 from cosignet.server.install import open_installation
@@ -76,6 +77,7 @@ class Live:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock = field(default_factory=Clock)
+    limits: Limits = field(default_factory=Limits)
     runtime: Runtime = field(init=False)
     engine: Engine = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
@@ -112,7 +114,7 @@ class Live:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         opened = await open_installation(self.config, clock=self.clock, random=secrets.token_bytes)
-        self.runtime = opened.runtime
+        self.runtime = replace(opened.runtime, limits=self.limits)
         listening = asyncio.Event()
 
         async def on_start(_: Runtime) -> None:
@@ -161,7 +163,7 @@ class Live:
             )
             return minted.secret
 
-        return Program(self.listens_at, self.run(work))
+        return Program(self.listens_at, self.run(work), self.url)
 
     def invite(self, terms: invite.Terms | None = None) -> str:
         """Return an operator's invite code."""
@@ -214,7 +216,7 @@ class Live:
             )
             return minted.secret
 
-        return Program(self.listens_at, self.run(work))
+        return Program(self.listens_at, self.run(work), self.url)
 
 
 class Process:

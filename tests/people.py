@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from tests.authenticator import Authenticator, base64url
@@ -27,6 +28,12 @@ def close_clients() -> None:
         _open.pop().close()
 
 
+def host_of(public_url: str) -> dict[str, str]:
+    """Return the header that a proxy in front of a server passes on to it."""
+    parts = urlsplit(public_url)
+    return {} if parts.hostname in (None, "localhost") else {"Host": parts.netloc}
+
+
 def raise_for(answer: httpx2.Response) -> JSON:
     """Return the JSON of an answer that has to be a success."""
     assert answer.is_success, f"{answer.status_code} {answer.text}"
@@ -45,7 +52,7 @@ class Person:
     http: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
+        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin", **host_of(self.url)}
         self.http = client(self.base_url or self.url, headers)
 
     def register(self, invite: str, username: str) -> JSON:
@@ -179,10 +186,13 @@ class Program:
 
     url: str
     key: str
+    public_url: str = ""
+    """The server's public URL, if that is not where it listens."""
     http: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = client(self.url, {"X-Api-Key": self.key})
+        headers = {"X-Api-Key": self.key, **host_of(self.public_url)}
+        self.http = client(self.url, headers)
 
     def post(self, path: str, body: object = None, **options: Any) -> httpx2.Response:
         """Post JSON."""

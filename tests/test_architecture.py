@@ -48,6 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Opens what is configured; below the wiring, above everything a running node uses.
 MAY_IMPORT["server.install"] = BELOW_DOORS | {"server.store", "server.ledger", "server.config"}
+# A connection, below the wiring: what uvicorn hands on to the doors, and what it refuses.
+MAY_IMPORT["server.connection"] = {"core", "server.web"}
 SERVER = set(MAY_IMPORT) - {"", "client"}
 MAY_IMPORT["server.app"] = SERVER
 MAY_IMPORT["cli"] = SERVER | {"client", "server.app"}
@@ -121,7 +123,9 @@ CONFINED = {
     "routing": Confined(
         words("starlette.routing"), homes=("server.web.door", "server.web.static_files")
     ),
-    "http server": Confined(words("uvicorn uvloop"), homes=("server.app", "cli")),
+    "http server": Confined(
+        words("uvicorn uvloop"), homes=("server.connection", "server.app", "cli")
+    ),
 }
 INPUT_OUTPUT = Confined(
     words("os io pathlib shutil tempfile glob subprocess asyncio threading logging sys open print"),

@@ -23,6 +23,7 @@ from cosignet.core import (
     idempotency,
     jsontext,
     leaf,
+    limits,
     match_code,
     payload,
     private_view,
@@ -100,6 +101,7 @@ LIMITED = (
     idempotency,
     payload,
     jsontext,
+    limits,
     call,
 )
 SERVICES = (decide, enroll, practice, invite, keys, session)

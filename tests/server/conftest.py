@@ -17,6 +17,7 @@ from cosignet.core.access import Scope
 STORELESS = frozenset(
     {
         "test_config",
+        "test_connection",
         "test_http",
         "test_keys",
         "test_markup",

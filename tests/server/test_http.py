@@ -1,6 +1,9 @@
 """What every answer carries, and what the server says about itself."""
 
 import json
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 from tests.live import Live
@@ -67,6 +70,80 @@ def test_a_person_who_goes_to_127_0_0_1_is_led_to_localhost(live: Live) -> None:
     assert answer.status_code == 307
     assert answer.headers["location"] == f"{live.url}/register?invite=x"
     assert person.http.get("/healthz").status_code == 200
+
+
+def status_and_code(url: str, path: str, fields: list[tuple[str, str]]) -> tuple[int, str]:
+    """Ask with exactly these header fields."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    connection = HTTPConnection(parts.hostname, parts.port)
+    with closing(connection):
+        connection.putrequest("GET", path, skip_host=True)
+        for field in fields:
+            connection.putheader(*field)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, json.load(answer).get("code", "")
+
+
+OURS = ["localhost", "LocalHost", "localhost:{port}", "127.0.0.1:{port}", "[::1]:9000"]
+OTHERS = [
+    "rebound.example",
+    "rebound.example:{port}",
+    "localhost.rebound.example",
+    "localhost:{port}.rebound.example",
+    "user@localhost",
+    "localhost:",
+    "localhost:port",
+    "127.0.0.2",
+    "127.1",
+    "2130706433",
+    "[::2]",
+    "",
+]
+PUBLIC = ["approve.example", "APPROVE.example", "approve.example:443"]
+NOT_PUBLIC = ["localhost", "approve.example:8443", "approve.example.", "www.approve.example"]
+
+
+@pytest.mark.parametrize("host", OURS)
+def test_localhost_is_answered_under_its_names(live: Live, host: str) -> None:
+    fields = [("Host", host.format(port=live.port))]
+    assert status_and_code(live.url, "/api/confirmations", fields) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("path", ["/api/confirmations", "/confirm/x/data", "/healthz/"])
+@pytest.mark.parametrize("host", OTHERS)
+def test_a_site_whose_name_was_made_to_lead_here_reads_nothing(
+    live: Live, host: str, path: str
+) -> None:
+    fields = [("Host", host.format(port=live.port))]
+    assert status_and_code(live.url, path, fields) == (421, "misdirected")
+
+
+@pytest.mark.parametrize("host", PUBLIC)
+def test_a_public_server_is_answered_under_its_name(live_https: Live, host: str) -> None:
+    answer = status_and_code(live_https.listens_at, "/api/confirmations", [("Host", host)])
+    assert answer == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("host", NOT_PUBLIC)
+def test_a_public_server_has_no_other_name(live_https: Live, host: str) -> None:
+    answer = status_and_code(live_https.listens_at, "/api/confirmations", [("Host", host)])
+    assert answer == (421, "misdirected")
+
+
+@pytest.mark.parametrize("hosts", [[], ["localhost", "rebound.example"], ["localhost"] * 2])
+def test_a_request_names_one_host(live: Live, hosts: list[str]) -> None:
+    fields = [("Host", host) for host in hosts]
+    assert status_and_code(live.url, "/api/confirmations", fields) == (400, "host_missing")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("fields", [[], [("Host", "10.0.0.7:8000")]])
+def test_load_balancers_probe_by_address(
+    live_https: Live, path: str, fields: list[tuple[str, str]]
+) -> None:
+    assert status_and_code(live_https.listens_at, path, fields) == (200, "")
 
 
 def test_a_request_id_is_in_the_problem_and_in_the_header(live: Live) -> None:

@@ -8,7 +8,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from cosignet.server.app import Protocol
+from cosignet.server.connection import Protocol
 from cosignet.server.web.transport import Together
 
 

@@ -8,6 +8,8 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from tests.server.rows import add_webhook, check, opened
 from tests.server.together import background, eventually
 
 from cosignet.core.confirmation import WAIT_SECONDS_MAX, Confirmation
+from cosignet.core.limits import held_per_node
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import decide, watch
 from cosignet.server.store import confirmations
@@ -234,6 +237,89 @@ def test_a_client_that_leaves_while_it_performs_an_expiry_does_no_harm(
         hang_up(connection)
     waiting(live, 0)
     assert program.read(asked)["status"] == "expired"
+
+
+@contextmanager
+def allowing(live: Live, **fewer: int) -> Iterator[None]:
+    """Let a server hold fewer requests than it would."""
+    held = live.runtime.limits
+    object.__setattr__(live.runtime, "limits", replace(held, **fewer))
+    try:
+        yield
+    finally:
+        object.__setattr__(live.runtime, "limits", held)
+
+
+UUID_CHARACTERS = 36
+API, PAGE = "/api/confirmations/{}", "/confirm/{}/data"
+
+
+@pytest.mark.parametrize(
+    ("path", "limit", "status", "code"),
+    [
+        (API, "held_per_key", 429, "too_many_waiting"),
+        (API, "held_per_organisation", 429, "too_many_waiting"),
+        (PAGE, "held_per_page", 429, "too_many_waiting"),
+        (API, "held_per_node", 503, "node_full"),
+        (PAGE, "held_per_node", 503, "node_full"),
+    ],
+)
+def test_who_waits_beyond_a_limit_is_told_so_at_once(
+    live: Live,
+    program: Program,
+    alex: Person,
+    asked: str,
+    path: str,
+    limit: str,
+    status: int,
+    code: str,
+) -> None:
+    with allowing(live, **{limit: 3}):
+        held = [hold(live.port, program, path.format(asked)) for _ in range(3)]
+        waiting(live, 3)
+        whose = [name.partition(" ")[2] for name in live.runtime.waiters._taken]
+        assert all(len(one) == UUID_CHARACTERS for one in whose), "nobody shares with others"
+        refused = program.get(path.format(asked), wait=25)
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+        assert int(refused.headers["retry-after"]) > 0
+        assert program.get(path.format(asked)).is_success, "who does not wait needs no place"
+        hang_up(held.pop())
+        waiting(live, 2)
+        held.append(hold(live.port, program, path.format(asked)))
+        waiting(live, 3)
+        assert alex.approve(asked).is_success
+        assert program.get(path.format(asked), wait=25).is_success
+        for connection in held:
+            assert_answered(connection, "approved")
+    eventually(lambda: not live.runtime.waiters._taken and not live.runtime.waiters._all)
+
+
+@pytest.mark.parametrize(
+    ("limit", "whose"), [("held_per_key", "colleague"), ("held_per_organisation", "stranger")]
+)
+def test_who_waits_too_much_leaves_others_their_places(
+    live: Live,
+    program: Program,
+    alex: Person,
+    asked: str,
+    limit: str,
+    whose: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    other: Program = request.getfixturevalue(whose)
+    with allowing(live, **{limit: 1}):
+        held = hold(live.port, program, API.format(asked))
+        waiting(live, 1)
+        own = API.format(asked)
+        assert program.get(own, wait=1).status_code == 429
+        wanted = 404 if whose == "stranger" else 200
+        assert other.get(own, wait=1).status_code == wanted
+        hang_up(held)
+
+
+def test_a_reserve_of_descriptors_is_kept() -> None:
+    found = {number: held_per_node(number) for number in (64, 256, 1024, 65_536, 1 << 20)}
+    assert found == {64: 1, 256: 128, 1024: 768, 65_536: 20_000, 1 << 20: 20_000}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

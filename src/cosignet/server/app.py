@@ -4,31 +4,36 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cosignet.core.errors import SetupError
+from cosignet.core.limits import held_per_node
 from cosignet.server.config import Config
+from cosignet.server.connection import protocol_of
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
-from cosignet.server.web.transport import Together
+from cosignet.server.web.unheard import refusal_in_bytes
 from cosignet.server.worker import sweep
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
+DESCRIPTORS_WITHOUT_LIMIT = 10_240
 OpenPort: TypeAlias = socket.socket
 """A port that is listened on, to be handed to the processes that serve it."""
 
@@ -50,16 +55,6 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
         yield found.runtime
     finally:
         await found.runtime.database.close()
-
-
-class Protocol(HttpToolsProtocol):
-    """Uvicorn's side of a connection, with each answer in one write."""
-
-    def connection_made(  # pyright: ignore[reportIncompatibleMethodOverride] (as uvicorn's own)
-        self, transport: asyncio.Transport
-    ) -> None:
-        """Serve a connection that has just been opened."""
-        super().connection_made(Together(transport))
 
 
 class Server(uvicorn.Server):
@@ -157,7 +152,9 @@ async def _serve(
     on_start: Callable[[Runtime], Awaitable[None]],
     sockets: list[socket.socket] | None,
 ) -> None:
-    async with opened(config) as runtime:
+    places = held_per_node(_raise_descriptor_limit())
+    async with opened(config) as found:
+        runtime = replace(found, limits=replace(found.limits, held_per_node=places))
         server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
         background = asyncio.create_task(sweep(runtime))
         # What is loaded by now stays for good: looking through it again would only hold requests.
@@ -169,6 +166,16 @@ async def _serve(
             background.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await background
+
+
+def _raise_descriptor_limit() -> int:
+    """Allow this process all the files and sockets it may allow itself; return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS says "no limit" and then refuses more than that (`OPEN_MAX`).
+    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, DESCRIPTORS_WITHOUT_LIMIT)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 async def _require_port(host: str, port: int) -> None:
@@ -186,7 +193,8 @@ async def _require_port(host: str, port: int) -> None:
 
 def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
     """Return how uvicorn serves one node."""
-    return uvicorn_for(build(runtime), host, port, http=Protocol)
+    http = protocol_of(runtime.limits, partial(refusal_in_bytes, runtime))
+    return uvicorn_for(build(runtime), host, port, http=http)
 
 
 def uvicorn_for(

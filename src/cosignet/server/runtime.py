@@ -6,9 +6,19 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cosignet.core.limits import Limits
+from cosignet.core.request_errors import NodeFull, TooManyWaiting
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.webauthn import RelyingParty
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """For whom a place is taken, and how many they may take."""
+
+    whose: str
+    places: int
 
 
 class Waiters:
@@ -16,8 +26,34 @@ class Waiters:
 
     def __init__(self) -> None:
         self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._taken: dict[str, int] = defaultdict(int)
+        self._all = 0
         self.released = False
         """Set at shutdown: everybody answers with what they have."""
+
+    @contextmanager
+    def place(self, *shares: Share, of_all: int) -> Generator[None]:
+        """Take a place for as long as the block runs; who gets none is not held at all.
+
+        Raises:
+            TooManyWaiting: one of the shares is used up.
+            NodeFull: all places are taken.
+        """
+        if self._all >= of_all:
+            raise NodeFull
+        if any(self._taken.get(share.whose, 0) >= share.places for share in shares):
+            raise TooManyWaiting
+        self._all += 1
+        for share in shares:
+            self._taken[share.whose] += 1
+        try:
+            yield
+        finally:
+            self._all -= 1
+            for share in shares:
+                self._taken[share.whose] -= 1
+                if not self._taken[share.whose]:
+                    del self._taken[share.whose]
 
     @contextmanager
     def register(self, key: str) -> Generator[asyncio.Event]:
@@ -68,6 +104,7 @@ class Runtime:
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
     waiters: Waiters = field(default_factory=Waiters)
+    limits: Limits = field(default_factory=Limits)
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

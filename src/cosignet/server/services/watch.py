@@ -7,7 +7,7 @@ from cosignet.core.access import ApiKey
 from cosignet.core.confirmation import Confirmation, Status
 from cosignet.core.errors import NotFound
 from cosignet.server.ledger import current, visible
-from cosignet.server.runtime import Runtime
+from cosignet.server.runtime import Runtime, Share
 from cosignet.server.store import confirmations
 
 EXPIRY_BATCH = 500
@@ -33,13 +33,16 @@ async def get(
     Raises:
         NotFound: there is none.
         Locked: it is private, and locked in this browser.
+        TooManyWaiting, NodeFull: nobody more is held; it never becomes a shorter wait.
         Unavailable: its state cannot be proven now.
     """
     # Whether it may be seen is checked before anything is held open, and again before it is told.
     found = await visible(rt, confirmation_id, view)
     if found.decided or not wait_seconds:
         return found
-    found = await _wait(rt, confirmation_id, wait_seconds)
+    page = Share(f"page {confirmation_id}", rt.limits.held_per_page)
+    with rt.waiters.place(page, of_all=rt.limits.held_per_node):
+        found = await _wait(rt, confirmation_id, wait_seconds)
     return await visible(rt, confirmation_id, view) if found.private else found
 
 
@@ -49,7 +52,7 @@ async def get_own(
     """Return a confirmation of the key's organisation; another's looks as if it did not exist.
 
     Raises:
-        NotFound, Unavailable.
+        NotFound, Unavailable, TooManyWaiting, NodeFull.
     """
     # The organisation is checked before anything is held open.
     found = await current(rt, confirmation_id)
@@ -57,7 +60,12 @@ async def get_own(
         raise NotFound
     if found.decided or not wait_seconds:
         return found
-    return await _wait(rt, confirmation_id, wait_seconds)
+    shares = (
+        Share(f"key {key.id}", rt.limits.held_per_key),
+        Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
+    )
+    with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
+        return await _wait(rt, confirmation_id, wait_seconds)
 
 
 async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confirmation:

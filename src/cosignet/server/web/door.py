@@ -15,6 +15,7 @@ from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE
 from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.idempotency import answer_once
+from cosignet.server.web.host import Hosts
 from cosignet.server.web.rendering import page
 from cosignet.server.web.route import Row
 from cosignet.server.web.router import Router
@@ -85,6 +86,7 @@ class Entrance:
     def __init__(self, router: Router, runtime: Runtime) -> None:
         self._router = router
         self._runtime = runtime
+        self._hosts = Hosts(runtime.public_url)
         self._page_headers = page_headers(runtime.public_url)
         self._data_headers = data_headers(runtime.public_url)
 
@@ -94,6 +96,7 @@ class Entrance:
             return
         request_id = self._runtime.random(_REQUEST_ID_BYTES).hex()
         try:
+            self._hosts.check(scope)
             response = await self._router.answer(scope, receive)
         except ClientDisconnect:
             return

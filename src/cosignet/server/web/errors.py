@@ -17,16 +17,28 @@ from cosignet.core.errors import (
     Unavailable,
 )
 from cosignet.core.idempotency import IN_PROGRESS_RETRY_SECONDS, IdempotencyInProgress
+from cosignet.core.request_errors import (
+    HeadTooLarge,
+    HostMissing,
+    Misdirected,
+    RequestMalformed,
+    TooSlow,
+)
 
 STATUS: tuple[tuple[type[Refusal], int], ...] = (
+    (RequestMalformed, 400),
+    (HostMissing, 400),
     (Unauthenticated, 401),
     (Forbidden, 403),
     (CeremonyRefused, 403),
     (NotFound, 404),
+    (TooSlow, 408),
     (Conflict, 409),
     (TooLarge, 413),
+    (Misdirected, 421),
     (InvalidInput, 422),
     (Limited, 429),
+    (HeadTooLarge, 431),
     (Unavailable, 503),
 )
 RETRY_AFTER_SECONDS = 2

@@ -1,0 +1,34 @@
+"""Refusals of a request before anybody looks at what it wants: too slow, too large, too many.
+
+Like those in `core/errors.py`: the docstring is the message and the cure.
+"""
+
+from cosignet.core.errors import Limited, Refusal, Unavailable
+
+
+class TooSlow(Refusal, code="request_timeout"):
+    """The request did not arrive in time. Send it again, all of it, over a new connection."""
+
+
+class RequestMalformed(Refusal, code="request_malformed"):
+    """That is not a well-formed HTTP request. Send it with a library that speaks HTTP/1.1."""
+
+
+class HeadTooLarge(Refusal, code="head_too_large"):
+    """The request's headers are too large or too many. Send fewer, or clear this site's cookies."""
+
+
+class HostMissing(Refusal, code="host_missing"):
+    """The request does not name one host. Send one Host header."""
+
+
+class Misdirected(Refusal, code="misdirected"):
+    """This server has another name. Use its public URL; a proxy has to pass Host on as it came."""
+
+
+class TooManyWaiting(Limited, code="too_many_waiting"):
+    """Too many requests wait for decisions already. Wait as long as Retry-After says, ask again."""
+
+
+class NodeFull(Unavailable, code="node_full"):
+    """This node holds as many waiting requests as it can. Wait as long as Retry-After says."""

@@ -1,0 +1,180 @@
+"""Uvicorn's side of a connection, with bounds: how long a request may take to come, and how big.
+
+Uvicorn has neither: one byte a minute keeps a connection for ever (slowloris, CVE-2007-6750 in
+Apache), and a head of any size is kept in memory. One timer per connection and no task; a request
+that arrives whole, as nearly all do, sets none.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+from itertools import chain
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from cosignet.core.errors import Refusal
+from cosignet.core.limits import HEAD_BYTES_MAX, HEADER_FIELDS_MAX, Limits
+from cosignet.core.request_errors import HeadTooLarge, RequestMalformed, TooSlow
+from cosignet.server.web.transport import Together
+
+
+class _Awaiting(Enum):
+    """What the client has still to send."""
+
+    NOTHING = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
+class Protocol(HttpToolsProtocol):
+    """A connection; each answer leaves in one write."""
+
+    limits: ClassVar[Limits] = Limits()
+    refuse: ClassVar[Callable[[Refusal], bytes]]
+    """Writes an answer to a request that no application has seen."""
+
+    def connection_made(  # pyright: ignore[reportIncompatibleMethodOverride] (as uvicorn's own)
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Serve a connection that has just been opened."""
+        super().connection_made(Together(transport))
+        self._awaiting = _Awaiting.HEAD
+        self._begun = False
+        """Whether something of the request that is awaited has come."""
+        self._parts = 0
+        """In how many parts its head has come so far."""
+        self._earlier = 0
+        """How many bytes came in the parts after the first."""
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._expect(self.limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived, never more than a head's worth at once."""
+        if len(data) <= HEAD_BYTES_MAX:
+            self._take(data)
+            return
+        for start in range(0, len(data), HEAD_BYTES_MAX):
+            self._take(data[start : start + HEAD_BYTES_MAX])
+            if self.transport.is_closing():
+                return
+
+    def _take(self, data: bytes) -> None:
+        before = self._awaiting
+        if before is _Awaiting.NOTHING:
+            # Uvicorn's own timer ends with any byte, also one that begins no request (RFC 9112,
+            # section 2.2 lets empty lines come first): from here on a head is due.
+            self._awaiting = _Awaiting.HEAD
+            self._begun = False
+        self._parts += 1
+        if self._begun:
+            self._earlier += len(data)
+        super().data_received(data)
+        if self._awaiting is _Awaiting.NOTHING:
+            self._deadline = None
+        elif self._awaiting is _Awaiting.HEAD and self._earlier > HEAD_BYTES_MAX:
+            self._end(HeadTooLarge())
+        elif self._deadline is None or before is not self._awaiting:
+            self._expect_rest()
+
+    def _expect_rest(self) -> None:
+        waits_for_head = self._awaiting is _Awaiting.HEAD
+        self._expect(self.limits.head_seconds if waits_for_head else self.limits.body_seconds)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._awaiting = _Awaiting.HEAD
+        self._begun = True
+        self._parts = 1
+        self._earlier = 0
+        self._deadline = None
+
+    def on_headers_complete(self) -> None:
+        """A head is complete: pass it on, if it is within bounds."""
+        if self.transport.is_closing():
+            return  # it was sent behind a request that has ended the connection
+        # What came in one part is no larger than that.
+        if len(self.headers) > HEADER_FIELDS_MAX or (self._parts > 1 and self._too_large()):
+            self._end(HeadTooLarge())
+            return
+        self._awaiting = _Awaiting.BODY
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a part of a body on, unless its head was refused."""
+        if self._awaiting is _Awaiting.BODY:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is complete."""
+        if self._awaiting is _Awaiting.BODY:
+            self._awaiting = _Awaiting.NOTHING
+            super().on_message_complete()
+
+    def _too_large(self) -> bool:
+        fields = sum(map(len, chain.from_iterable(self.headers)))
+        return len(self.url) + fields > HEAD_BYTES_MAX
+
+    def _expect(self, seconds: float) -> None:
+        """Let what is awaited be due in so many seconds."""
+        self._deadline = self.loop.time() + seconds
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self.loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        """See whether what is awaited is late; the timer was not moved whenever that changed."""
+        self._timer = None
+        if self._deadline is None or self.transport.is_closing():
+            return
+        if self._deadline > self.loop.time():
+            self._timer = self.loop.call_at(self._deadline, self._look)
+        elif self._sends_ahead():
+            # While an earlier request of its own is held, which is not cut off for that.
+            self._expect_rest()
+        else:
+            self._end(TooSlow())
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, in our own words and headers."""
+        self._end(RequestMalformed())
+
+    def _answering(self) -> bool:
+        # There is none before the first request, whatever uvicorn's type says.
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    def _sends_ahead(self) -> bool:
+        """Whether an earlier request is not answered yet (RFC 9112, section 9.3.2)."""
+        return bool(self.pipeline) or (self._awaiting is _Awaiting.HEAD and self._answering())
+
+    def _end(self, refusal: Refusal) -> None:
+        """Close, and say why: where something was asked, and where nothing else is being said."""
+        if self.transport.is_closing():
+            return
+        in_body = self._awaiting is _Awaiting.BODY
+        unanswered = not self.cycle.response_started if in_body else self._begun
+        if unanswered and not self._sends_ahead():
+            self.transport.write(type(self).refuse(refusal))
+        if self._answering():
+            # Whoever reads the body learns that no more of it comes.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._awaiting = _Awaiting.HEAD
+        self.transport.close()
+
+
+def protocol_of(limits: Limits, refuse: Callable[[Refusal], bytes]) -> type[Protocol]:
+    """Return how a node with these limits, which refuses in these words, serves a connection."""
+    members: dict[str, Any] = {"limits": limits, "refuse": staticmethod(refuse)}
+    return type("NodeProtocol", (Protocol,), members)

@@ -14,8 +14,8 @@ from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE
 from cosignet.server.web.headers import data_headers, page_headers
-from cosignet.server.web.idempotency import answer_once
 from cosignet.server.web.host import Hosts
+from cosignet.server.web.idempotency import answer_once
 from cosignet.server.web.rendering import page
 from cosignet.server.web.route import Row
 from cosignet.server.web.router import Router

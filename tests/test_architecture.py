@@ -38,13 +38,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server.runtime": BASE | {"server.store", "server.outbound"},
     # What several services need inside their own transactions; no door reaches past the services.
     "server.ledger": BASE | {"server.store", "server.runtime"},
+    # Likewise, what goes into the log.
+    "server.entries": BASE | {"server.store", "server.runtime", "server.ledger"},
     # Likewise, of the log.
     "server.tree": BASE | {"server.store", "server.runtime"},
     # Likewise, with passkeys.
     "server.ceremony": BASE | {"server.store", "server.runtime", "server.ledger"},
     "server.services": BASE
     | {"server.store", "server.outbound", "server.runtime", "server.ledger", "server.ceremony"}
-    | {"server.tree"},
+    | {"server.entries", "server.tree"},
     "server.web": BELOW_DOORS,
     "server.mcp": BELOW_DOORS,
     "server.worker": BELOW_DOORS,
@@ -447,6 +449,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("server.services.ask", "from cosignet.server import install"),
         ("server.web.api.keys", "from cosignet.server import ledger"),
         ("server.web.public", "from cosignet.server import tree"),
+        ("server.web.public", "from cosignet.server import entries"),
         ("server.tree", "from cosignet.server import ledger"),
         ("server.app", "from cosignet.cli import main"),
         ("", "from cosignet.client import api"),

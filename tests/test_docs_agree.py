@@ -39,6 +39,7 @@ from cosignet.server.services import (
     evidence,
     follow,
     invite,
+    log_keys,
     practice,
     session,
 )
@@ -112,7 +113,7 @@ LIMITED = (
     limits,
     call,
 )
-SERVICES = (decide, enroll, practice, invite, keys, session, follow, evidence)
+SERVICES = (decide, enroll, practice, invite, keys, session, follow, evidence, log_keys)
 CONSTANTS: dict[str, Any] = {
     name: value
     for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app, log)

@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
         ("apikey", "API keys of programs that ask.", _fill_apikey),
         ("invite", "Invites for people who decide.", _fill_invite),
         ("approver", "The people who decide.", _fill_approver),
+        ("log", "The transparency log of this installation.", _fill_log),
     ):
         group = commands.add_parser(name, help=words, description=words)
         fill(group.add_subparsers(metavar="COMMAND", required=True).add_parser)
@@ -137,6 +138,28 @@ def _fill_approver(add: _AddParser) -> None:
     passkeys.add_argument("username")
     lost = _add(add, "revoke-passkey", "access.revoke_passkey", "End one passkey, for ever.")
     lost.add_argument("id", help="the id that `passkeys` lists")
+
+
+def _fill_log(add: _AddParser) -> None:
+    _add(add, "key", "log.key", "Print the verifier keys, oldest first.")
+    verify = _add(add, "verify", "log.verify", "Rebuild the log and compare everything.")
+    verify.add_argument(
+        "--remember",
+        action="store_true",
+        help="go on from here, whatever this node remembered; only if no newer database exists",
+    )
+    export = _add(add, "export", "log.export", "Copy the log into a folder, as static files.")
+    export.add_argument("folder")
+    freeze = _add(add, "freeze", "log.freeze", "Stop the log: entries wait, nothing is signed.")
+    freeze.add_argument("--thaw", action="store_true", help="let it go on")
+    rotate = _add(add, "rotate", "log.rotate", "Make another signing key; prints it.")
+    rotate.add_argument(
+        "--overlap-days",
+        type=int,
+        default=30,
+        metavar="DAYS",
+        help="how long the old key signs beside it (%(default)s)",
+    )
 
 
 def _add(add: _AddParser, name: str, run: str, words: str) -> argparse.ArgumentParser:

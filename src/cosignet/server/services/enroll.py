@@ -16,6 +16,7 @@ from cosignet.core.errors import (
 )
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import new_credential
+from cosignet.server.entries import record_revocation
 from cosignet.server.ledger import open_ceremony, take_ceremony
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import digest
@@ -147,7 +148,10 @@ async def complete(rt: Runtime, code: str, username: str, credential: JsonValue)
             raise UsernameTaken(field="username")
         if existing is not None and activates(rt, invite):
             # Whoever took the name before without being activated was nobody the operator knows.
-            await credentials.revoke_unless_activated(tx, approver.id)
+            ended = await credentials.revoke_unless_activated(tx, approver.id)
+            for one in await credentials.of_approver(tx, approver.id) if ended else ():
+                if one.row_id in ended:
+                    await record_revocation(rt, tx, one, at=ended[one.row_id])
         if not await credentials.insert(tx, made):
             raise CredentialTaken
         if activates(rt, invite):

@@ -208,17 +208,17 @@ async def by_evidence(reader: Reader, evidence_id: str) -> Confirmation | None:
 
 async def consume(
     tx: Transaction, confirmation_id: str, *, api_key_id: str, token_hash: bytes
-) -> bool:
-    """Use an approval up; whether this call was the first."""
-    changed = await tx.execute(
+) -> int | None:
+    """Use an approval up; return when (unix ms), or None if another call was first."""
+    row = await tx.fetch_one(
         "UPDATE confirmations SET consumed_at = clock_ms(), consumed_by = $2,"
         " consume_token_hash = $3"
-        " WHERE id = $1 AND status = 'approved' AND consumed_at IS NULL",
+        " WHERE id = $1 AND status = 'approved' AND consumed_at IS NULL RETURNING consumed_at",
         confirmation_id,
         api_key_id,
         token_hash,
     )
-    return changed == 1
+    return None if row is None else row["consumed_at"]
 
 
 async def consumed_with(reader: Reader, confirmation_id: str, token_hash: bytes) -> bool:
@@ -233,16 +233,16 @@ async def consumed_with(reader: Reader, confirmation_id: str, token_hash: bytes)
 
 async def record_outcome(
     tx: Transaction, confirmation_id: str, *, result: OutcomeResult, note: str | None
-) -> bool:
-    """Record what became of a consumed approval; whether this call was the first."""
-    changed = await tx.execute(
+) -> int | None:
+    """Record what became of a consumed approval; return when (unix ms), None if not the first."""
+    row = await tx.fetch_one(
         "UPDATE confirmations SET outcome = $2, outcome_note = $3, outcome_at = clock_ms()"
-        " WHERE id = $1 AND consumed_at IS NOT NULL AND outcome IS NULL",
+        " WHERE id = $1 AND consumed_at IS NOT NULL AND outcome IS NULL RETURNING outcome_at",
         confirmation_id,
         result,
         note,
     )
-    return changed == 1
+    return None if row is None else row["outcome_at"]
 
 
 async def _decide(tx: Transaction, confirmation_id: str, sql: str, *values: SqlValue) -> int | None:

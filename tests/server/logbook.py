@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.engines import engines
 from tests.test_vectors import CASES
 
@@ -69,7 +70,11 @@ class Book:
     async def check(self) -> int:
         """See that everything is as it has to be; return the newest head's size."""
         state = await log_state.get(self.rt.database.reader)
-        entries = await leaves.entries(self.rt.database.reader, 0, 2**40)
+        rows = await self.rt.database.reader.fetch(
+            "SELECT leaf_index, entry FROM leaves WHERE leaf_index IS NOT NULL ORDER BY leaf_index"
+        )
+        assert [row["leaf_index"] for row in rows] == list(range(len(rows)))
+        entries = [row["entry"] for row in rows]
         assert sorted(entries) == sorted(str(n).encode() for n in range(len(entries)))
         assert len(entries) == state.size
         keys = await tree.verifier_keys(self.rt)
@@ -108,3 +113,78 @@ def on_log(folder: Path, work: Work, **settings: str) -> Any:
             return await work(book)
 
     return asyncio.run(run())
+
+
+class Stop(Exception):
+    """The process ended here."""
+
+
+def stop() -> None:
+    """End what is going on, as an error does."""
+    raise Stop
+
+
+async def stopped_at(
+    book: Book, step: int, work: Callable[[], Awaitable[Any]], end: Callable[[], None] = stop
+) -> bool:
+    """Do something that ends at a statement, around a commit or what is remembered.
+
+    Whether it came to its own end.
+    """
+    count = 0
+
+    def pass_() -> None:
+        nonlocal count
+        count += 1
+        if count == step:
+            end()
+
+    database = book.rt.database
+    transaction = database.transaction
+
+    class Watched:
+        def __init__(self) -> None:
+            self.block = transaction()
+
+        async def __aenter__(self) -> Any:
+            self.tx = await self.block.__aenter__()
+            for name in ("execute", "fetch"):
+                setattr_step(self.tx, name, pass_)
+            return self.tx
+
+        async def __aexit__(self, *error: Any) -> None:
+            if error[0] is None:
+                try:
+                    pass_()  # before the commit
+                except Stop as stop:
+                    await self.block.__aexit__(Stop, stop, None)
+                    raise
+            await self.block.__aexit__(*error)
+            if error[0] is None:
+                pass_()  # after it
+
+    remember = book.rt.log.remembered.write
+
+    def remember_step(note: str) -> None:
+        pass_()
+        remember(note)
+        pass_()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "transaction", lambda **_: Watched())
+        patch.setattr(book.rt.log.remembered, "write", remember_step)
+        try:
+            await work()
+        except Stop:
+            return False
+    return True
+
+
+def setattr_step(tx: Any, name: str, pass_: Callable[[], None]) -> None:
+    original = getattr(tx, name)
+
+    async def stepped(*arguments: Any) -> Any:
+        pass_()
+        return await original(*arguments)
+
+    setattr(tx, name, stepped)

@@ -2,13 +2,11 @@
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.engines import Refused
-from tests.server.logbook import ROOTS, Book, on_log, opened
+from tests.server.logbook import ROOTS, Book, on_log, opened, stopped_at
 
 from cosignet.core.errors import SetupError, Unavailable
 from cosignet.core.log_errors import DiskLow, LogFull, LogRefuses
@@ -273,71 +271,6 @@ def test_a_node_whose_connection_is_cut_is_no_longer_the_one(tmp_path: Path) -> 
 
 
 # --- Any step may be the last ---------------------------------------------------------------------
-
-
-class Stop(Exception):
-    """The process ended here."""
-
-
-async def stopped_at(book: Book, step: int, work: Callable[[], Awaitable[Any]]) -> bool:
-    """Do something that ends at a statement, or a commit; whether it got that far."""
-    count = 0
-
-    def pass_() -> None:
-        nonlocal count
-        count += 1
-        if count == step:
-            raise Stop
-
-    database = book.rt.database
-    transaction = database.transaction
-
-    class Watched:
-        def __init__(self) -> None:
-            self.block = transaction()
-
-        async def __aenter__(self) -> Any:
-            self.tx = await self.block.__aenter__()
-            for name in ("execute", "fetch"):
-                setattr_step(self.tx, name, pass_)
-            return self.tx
-
-        async def __aexit__(self, *error: Any) -> None:
-            if error[0] is None:
-                try:
-                    pass_()  # before the commit
-                except Stop as stop:
-                    await self.block.__aexit__(Stop, stop, None)
-                    raise
-            await self.block.__aexit__(*error)
-            if error[0] is None:
-                pass_()  # after it
-
-    remember = book.rt.log.remembered.write
-
-    def remember_step(note: str) -> None:
-        pass_()
-        remember(note)
-        pass_()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "transaction", lambda **_: Watched())
-        patch.setattr(book.rt.log.remembered, "write", remember_step)
-        try:
-            await work()
-        except Stop:
-            return False
-    return True
-
-
-def setattr_step(tx: Any, name: str, pass_: Callable[[], None]) -> None:
-    original = getattr(tx, name)
-
-    async def stepped(*arguments: Any) -> Any:
-        pass_()
-        return await original(*arguments)
-
-    setattr(tx, name, stepped)
 
 
 def test_wherever_it_ends_no_leaf_is_twice_none_is_lost_and_each_size_has_one_root(

@@ -50,6 +50,10 @@ screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, in
 judges: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Lighthouse, axe, pa11y and others on every page, each figure beside its target
 	@$(PYTHON) -m tools.judges $(ARGS)
 
+.PHONY: machine
+machine: $(VENV)/dev.stamp ## Anything in any order against a small model, for long
+	@$(PYTHON) -m pytest tests/security/test_machine.py --hypothesis-profile=long $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/fuzz.stamp ## Fuzz each reader of strangers' bytes for ten minutes (ARGS="cbor --seconds 60" for one)
 	@if test -n '$(ARGS)'; then $(PYTHON) -m tools.fuzz $(ARGS); \

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
@@ -41,6 +43,19 @@ class Body(BaseModel):
     """A request body: unknown fields are refused, and no type is guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell, too, that what is optional may be null, which is left out before it is read."""
+        described = handler.resolve_ref_schema(handler(core_schema))
+        required = described.get("required", [])
+        properties: dict[str, Any] = described.get("properties", {})
+        for name, schema in properties.items():
+            if name not in required and {"type": "null"} not in schema.get("anyOf", ()):
+                properties[name] = {"anyOf": [schema, {"type": "null"}]}
+        return described
 
 
 class Nothing(Body):

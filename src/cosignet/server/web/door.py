@@ -17,14 +17,13 @@ from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.host import Hosts
 from cosignet.server.web.idempotency import answer_once
 from cosignet.server.web.rendering import page
+from cosignet.server.web.request_id import REQUEST_ID_FIELD, request_id_of
 from cosignet.server.web.route import Row
 from cosignet.server.web.router import Router
 from cosignet.server.web.routes import ROUTES
 from cosignet.server.web.static_files import static_files
 
 log = logging.getLogger("cosignet")
-REQUEST_ID_HEADER = b"x-request-id"
-_REQUEST_ID_BYTES = 8
 _DATA_TYPES = (b"application/json", b"application/problem+json")
 
 
@@ -94,7 +93,7 @@ class Entrance:
         """Answer one HTTP request; nothing but HTTP is served."""
         if scope["type"] != "http":
             return
-        request_id = self._runtime.random(_REQUEST_ID_BYTES).hex()
+        request_id = request_id_of(scope["headers"], self._runtime.random)
         try:
             self._hosts.check(scope)
             response = await self._router.answer(scope, receive)
@@ -112,7 +111,7 @@ class Entrance:
         for pair in (self._data_headers if is_data else self._page_headers).items():
             if pair[0] not in own:
                 response.raw_headers.append(pair)
-        response.raw_headers.append((REQUEST_ID_HEADER, request_id.encode()))
+        response.raw_headers.append((REQUEST_ID_FIELD, request_id.encode()))
 
 
 def _refusal(error: Exception, request_id: str) -> Refusal:

@@ -6,7 +6,7 @@ there is; every one of its checks is on. Leaves 1 behind if one of them finds so
 
 import argparse
 import json
-import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -17,7 +17,7 @@ from tests.fuzz.cast import Cast, arrange
 from tests.live import Live
 
 HERE = Path(__file__).parent
-CASES = re.compile(r"([\d,]+) generated")
+METRICS_TOKEN = secrets.token_hex(16)
 
 
 def main() -> int:
@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this engine")
     parser.add_argument("--examples", type=int, default=200, help="for each route (%(default)s)")
     parser.add_argument("--seed", type=int, help="make the same requests again")
+    parser.add_argument("--short", action="store_true", help="the same few, in seconds")
     parser.add_argument("more", nargs="*", help="what schemathesis takes besides")
     options = parser.parse_args()
     failed = 0
@@ -40,7 +41,7 @@ def main() -> int:
 
 
 def _fuzz(folder: Path, options: argparse.Namespace) -> int:
-    with Live(folder / "data") as live:
+    with Live(folder / "data", {"COSIGNET_METRICS_TOKEN": METRICS_TOKEN}) as live:
         config = folder / "schemathesis.toml"
         config.write_text(HERE.joinpath("schemathesis.toml").read_text() + _found(arrange(live)))
         command = [
@@ -48,11 +49,17 @@ def _fuzz(folder: Path, options: argparse.Namespace) -> int:
             f"--config-file={config}",
             "run",
             f"{live.url}/api/openapi.json",
-            f"--max-examples={options.examples}",
-            *(() if options.seed is None else (f"--seed={options.seed}",)),
+            *_extent(options),
             *options.more,
         ]
         return subprocess.run(command, check=False).returncode
+
+
+def _extent(options: argparse.Namespace) -> list[str]:
+    if options.short:
+        return ["--max-examples=10", "--generation-deterministic", "--phases=fuzzing"]
+    seed = [] if options.seed is None else [f"--seed={options.seed}"]
+    return [f"--max-examples={options.examples}", "--workers=2", *seed]
 
 
 def _found(cast: Cast) -> str:
@@ -61,6 +68,7 @@ def _found(cast: Cast) -> str:
     lines = [
         f"[auth.openapi]\napiKey = {{ api_key = {json.dumps(cast.key)} }}",
         f"session = {{ api_key = {json.dumps(cast.session)} }}",
+        f"metrics = {{ bearer = {json.dumps(METRICS_TOKEN)} }}",
     ]
     for name, values in places.items():
         lines.append(f"[dictionaries.{json.dumps(name)}]\nvalues = {json.dumps(values)}")

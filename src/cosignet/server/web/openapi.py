@@ -15,6 +15,7 @@ from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_CHARACTERS,
     IDEMPOTENCY_KEY_HEADER,
 )
+from cosignet.server.web.call import NO_NUL_PATTERN
 from cosignet.server.web.cookies import SESSION_COOKIE
 from cosignet.server.web.cursor import CURSOR_PATTERN
 from cosignet.server.web.guards import API_KEY_HEADER
@@ -22,11 +23,12 @@ from cosignet.server.web.openapi_answers import REFERENCE, answers, reference
 from cosignet.server.web.route import Row
 from cosignet.server.web.schemas import Problem
 
+_TEXT: dict[str, Any] = {"type": "string", "pattern": NO_NUL_PATTERN}
 _QUERY: dict[str, dict[str, Any]] = {
     "wait": {"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0},
     "status": {"type": "string", "enum": [str(status) for status in Status]},
-    "username": {"type": "string"},
-    "requester": {"type": "string", "description": "An API key's name."},
+    "username": _TEXT,
+    "requester": _TEXT | {"description": "An API key's name."},
     "since": {"type": "string", "format": "date-time", "description": "Created then or later."},
     "until": {"type": "string", "format": "date-time", "description": "Created before then."},
     "limit": {
@@ -40,12 +42,13 @@ _QUERY: dict[str, dict[str, Any]] = {
         "pattern": CURSOR_PATTERN,
         "description": "`nextCursor` of the page before.",
     },
-    "invite": {"type": "string"},
-    "next": {"type": "string"},
+    "invite": _TEXT,
+    "next": _TEXT,
 }
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "api_key": [{"apiKey": []}],
     "session": [{"session": []}],
+    "metrics": [{"metrics": []}],
 }
 
 _IDEMPOTENCY_KEY = {
@@ -81,6 +84,7 @@ def describe(rows: tuple[Row, ...], public_url: str) -> bytes:
             "schemas": _schemas(rows),
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+                "metrics": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
             },
         },

@@ -13,7 +13,13 @@ from cosignet.server.web.schemas import Problem
 REFERENCE = "#/components/schemas/{model}"
 _ANYWHERE = (400, 404, 405, 408, 413, 421, 422, 429, 431, 500, 503)
 """What a request can be refused with wherever it goes."""
-_BY_GUARD = {"api_key": (401, 403), "session": (401, 403), "ceremony": (403,), "page": (403,)}
+_BY_GUARD = {
+    "api_key": (401, 403),
+    "session": (401, 403),
+    "metrics": (401,),
+    "ceremony": (403,),
+    "page": (403,),
+}
 _SECONDS = {"type": "string", "pattern": "^[0-9]+$"}
 _WORD = {"type": "string", "minLength": 1}
 _NEEDED: dict[int, dict[str, dict[str, Any]]] = {

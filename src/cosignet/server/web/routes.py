@@ -5,9 +5,9 @@ from starlette.responses import Response
 from cosignet.core.access import Scope
 from cosignet.server.web import public, schemas
 from cosignet.server.web import schemas_people as people
-from cosignet.server.web.api import confirmations, invites, keys
+from cosignet.server.web.api import confirmations, invites, keys, metrics
 from cosignet.server.web.call import Call
-from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, SESSION, api_key
+from cosignet.server.web.guards import CEREMONY, METRICS, PAGE, PUBLIC, SESSION, api_key
 from cosignet.server.web.openapi import describe
 from cosignet.server.web.pages import account, confirm, login, qr, register, unlock
 from cosignet.server.web.route import Row
@@ -138,5 +138,6 @@ ROUTES: tuple[Row, ...] = (
     Row("GET", "/api/openapi.json", PUBLIC, openapi, media="application/json"),
     Row("GET", "/healthz", PUBLIC, public.healthz, schemas.State),
     Row("GET", "/readyz", PUBLIC, public.readyz, schemas.State),
+    Row("GET", "/metrics", METRICS, metrics.metrics, media="text/plain"),
     Row("GET", "/", PAGE, public.home),
 )

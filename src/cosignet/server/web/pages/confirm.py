@@ -120,6 +120,7 @@ async def approve(call: Call, body: Approve) -> Response:
         view=view_of(call),
         match_code=body.matchCode,
     )
+    call.runtime.meter.decided(found.status)
     return json_answer(_decided(found))
 
 
@@ -137,6 +138,7 @@ async def reject(call: Call) -> Response:
         browser=cookie(call, PAGE_COOKIE),
         view=view_of(call),
     )
+    call.runtime.meter.decided(found.status)
     if _is_form(call):
         return RedirectResponse(f"/confirm/{found.confirmation.id}", 303)
     return json_answer(_decided(found))

@@ -31,12 +31,17 @@ e2e: $(VENV)/dev.stamp chromium ## The browser's tests alone
 	@$(PYTHON) -m pytest tests/e2e $(ARGS)
 
 .PHONY: check
-check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Style, types, architecture, documents; then the judges of the pages
+check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Style, types, architecture, the API against its description; then the judges of the pages
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m basedpyright
 	@$(PYTHON) -m pytest tests/test_architecture.py tests/test_repository.py
+	@$(PYTHON) -m tests.fuzz --short
 	@$(PYTHON) -m tools.judges
+
+.PHONY: fuzz-api
+fuzz-api: $(VENV)/dev.stamp ## Requests by the thousand against what the API says of itself, on both engines (minutes)
+	@$(PYTHON) -m tests.fuzz $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/dev.stamp ## Measure, each figure beside its floor

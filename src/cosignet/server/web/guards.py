@@ -3,9 +3,18 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from secrets import compare_digest
 
 from cosignet.core.access import Scope
-from cosignet.core.errors import CrossSite, KeyInQuery, ScopeMissing, Unauthenticated
+from cosignet.core.errors import (
+    CrossSite,
+    KeyInQuery,
+    NotFound,
+    ScopeMissing,
+    Unauthenticated,
+)
+from cosignet.core.request_errors import MetricsTokenMissing
 from cosignet.server.secret import API_KEY_START
 from cosignet.server.services import access, session
 from cosignet.server.web.call import Call
@@ -71,6 +80,21 @@ PAGE = Guard("page", _let_through)
 
 PUBLIC = Guard("public", _let_through)
 """Says nothing about anybody."""
+
+
+async def _check_metrics_token(call: Call) -> None:
+    wanted = call.runtime.metrics_token
+    if wanted is None:
+        raise NotFound
+    given = call.header("authorization") or ""
+    # Hashed first: comparing takes as long whatever was sent, its length included.
+    hashes = (sha256(text.encode("utf-8")).digest() for text in (given, f"Bearer {wanted}"))
+    if not compare_digest(*hashes):
+        raise MetricsTokenMissing
+
+
+METRICS = Guard("metrics", _check_metrics_token)
+"""The operator's monitoring, by a token of its own; without one set, nothing is there."""
 
 
 def refuse_key_in_query(call: Call, guard: Guard) -> None:

@@ -131,6 +131,11 @@ class Server:
         self._loop.close()
         shutil.rmtree(self.folder)
 
+    @property
+    def programs(self) -> Path:
+        """The folder of `pg_dump` and the others."""
+        return self._programs
+
     def url(self, database: str) -> str:
         """Return the URL of a database whose clock `set_clock` can set."""
         # Functions of the system come last, so that one of ours can stand before them.

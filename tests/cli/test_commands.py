@@ -221,7 +221,16 @@ def test_help_needs_no_installed_package() -> None:
         text=True,
         check=True,
     )
-    for command in ("serve", "migrate", "doctor", "apikey", "invite", "approver"):
+    for command in (
+        "serve",
+        "migrate",
+        "backup",
+        "restore",
+        "doctor",
+        "apikey",
+        "invite",
+        "approver",
+    ):
         assert command in ran.stdout
 
 

@@ -1,9 +1,11 @@
 """What this installation is bound to; written once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.db import Reader, Transaction
+from cosignet.server.store.db import Reader, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,33 @@ class Installation:
     encryption_key_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a database, or a backup of one, belongs to, and how far it was migrated."""
+
+    installation: Installation | None
+    applied: dict[str, str]
+    """Migrations by name, with their hashes."""
+
+
+Accept: TypeAlias = Callable[[Contents], None]
+"""Raises SetupError if a backup must not be restored here."""
+
+
 async def get(reader: Reader) -> Installation | None:
     """Return what was recorded at first start, if there was one."""
     row = await reader.fetch_one("SELECT * FROM installation WHERE id = 1")
-    if row is None:
-        return None
+    return None if row is None else installation_of(row)
+
+
+async def contents(reader: Reader) -> Contents:
+    """Return what the database belongs to, and how far it was migrated."""
+    rows = await reader.fetch("SELECT name, sha256 FROM schema_migrations")
+    return Contents(await get(reader), {row["name"]: row["sha256"] for row in rows})
+
+
+def installation_of(row: Row) -> Installation:
+    """Read a row of the table."""
     return Installation(
         public_url=row["public_url"],
         rp_id=row["rp_id"],

@@ -28,6 +28,7 @@ from cosignet.core import (
     payload,
     private_view,
     reject_reason,
+    retention,
 )
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
@@ -107,7 +108,7 @@ LIMITED = (
 SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app)
+    for module in (*LIMITED, leaf, retention, errors, ledger, *SERVICES, app)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }

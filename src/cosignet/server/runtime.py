@@ -89,6 +89,15 @@ class Waiters:
         return sum(len(events) for events in self._events.values())
 
 
+@dataclass(slots=True)
+class Readiness:
+    """How the last proof went that this node can do its work, or how the one goes that runs."""
+
+    proof: "asyncio.Task[None] | None" = None
+    begun_at: float = 0.0
+    """By the event loop's clock (seconds)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """One node: its store, its identity, its clock and its randomness."""
@@ -105,6 +114,7 @@ class Runtime:
     """That many unpredictable bytes."""
     waiters: Waiters = field(default_factory=Waiters)
     limits: Limits = field(default_factory=Limits)
+    readiness: Readiness = field(default_factory=Readiness)
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

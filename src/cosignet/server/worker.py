@@ -5,7 +5,7 @@ import logging
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import practice, repeat, rotate, watch
+from cosignet.server.services import forget, practice, watch
 
 SWEEP_SECONDS = 1.0
 log = logging.getLogger("cosignet")
@@ -13,7 +13,7 @@ log = logging.getLogger("cosignet")
 
 async def sweep(rt: Runtime) -> None:
     """Perform expiries that nobody read, write leaves that waited for a practice approval, forget
-    answers that were kept long enough and secrets that have ended.
+    what has ended.
 
     Crashing anywhere in here loses nothing: the next sweep finds the same rows.
     """
@@ -21,8 +21,8 @@ async def sweep(rt: Runtime) -> None:
         try:
             await watch.expire_due(rt)
             await practice.log_unproven(rt)
-            await repeat.forget(rt)
-            await rotate.forget_ended(rt)
+            await forget.forget_ended(rt)
+            await forget.end_prompts_beyond(rt)
         except Refusal as refusal:
             log.warning("background work waits: %s", refusal)
         except Exception:

@@ -1,5 +1,7 @@
 """Running: whether this node can do its work."""
 
+import asyncio
+
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import approvers, installation, organisations
 
@@ -12,6 +14,22 @@ async def probe(rt: Runtime) -> None:
     """
     async with rt.database.transaction() as tx:
         await installation.probe(tx)
+
+
+async def ready(rt: Runtime) -> None:
+    """Tell whether the database can be written: as it was found a moment ago, or by trying now.
+
+    However many ask, one transaction in `readiness_seconds` is begun.
+
+    Raises:
+        Unavailable: it cannot.
+    """
+    last, now = rt.readiness, asyncio.get_running_loop().time()
+    fresh = now < last.begun_at + rt.limits.readiness_seconds
+    if last.proof is None or (last.proof.done() and not fresh):
+        last.proof, last.begun_at = asyncio.create_task(probe(rt)), now
+    # Whoever leaves does not end it for the others.
+    await asyncio.shield(last.proof)
 
 
 async def clocks_apart_ms(rt: Runtime) -> int:

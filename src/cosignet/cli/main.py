@@ -78,7 +78,8 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="bind the store to a changed COSIGNET_PUBLIC_URL, while no passkey is registered",
     )
-    _add(commands.add_parser, "doctor", "running.doctor", "Check that everything is in order.")
+    doctor = _add(commands.add_parser, "doctor", "doctor.doctor", "Look for what is not right.")
+    doctor.add_argument("--port", type=int, help="where the server listens on this machine")
     backup = _add(commands.add_parser, "backup", "backups.backup", "Copy the store to a file.")
     backup.add_argument("path", help="the file to make; it must not be there yet")
     restore = _add(commands.add_parser, "restore", "backups.restore", "Fill a store from a backup.")

@@ -104,17 +104,36 @@ async def restore(
     Raises:
         SetupError: it must not be done, or cannot; nothing has changed then.
     """
-    identity = _identity(config, Sealer(_present_key(config)))
+    key_of(config)  # missing, it is told before anything is looked at
 
     def accept(contents: Contents) -> None:
         missing_of(contents.applied)
-        if contents.installation is None:
-            raise SetupError("The backup is of a store that was never started.")
-        _check_same(contents.installation, identity)
+        hold_against(config, contents)
 
     return await backup.restore(
         path, config.database_url, accept=accept, replace=replace, environ=environ
     )
+
+
+def hold_against(config: Config, contents: Contents) -> None:
+    """See that a store, or a backup of one, belongs to this URL and key.
+
+    Raises:
+        SetupError: it does not, or the key is missing.
+    """
+    identity = _identity(config, Sealer(_present_key(config)))
+    if contents.installation is None:
+        raise SetupError("That is a store which was never started.")
+    _check_same(contents.installation, identity)
+
+
+def key_of(config: Config) -> str:
+    """Return the fingerprint of the key that is there.
+
+    Raises:
+        SetupError: it is missing, or is no key.
+    """
+    return Sealer(_present_key(config)).key_id
 
 
 def _identity(config: Config, sealer: Sealer) -> Installation:

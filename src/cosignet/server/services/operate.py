@@ -32,11 +32,6 @@ async def ready(rt: Runtime) -> None:
     await asyncio.shield(last.proof)
 
 
-async def clocks_apart_ms(rt: Runtime) -> int:
-    """Return by how many milliseconds this node's clock is ahead of the database's, or behind."""
-    return rt.clock() - await installation.now(rt.database.reader)
-
-
 async def has_owner(rt: Runtime, slug: str) -> bool:
     """Whether somebody owns the organisation of that slug."""
     organisation = await organisations.by_slug(rt.database.reader, slug)

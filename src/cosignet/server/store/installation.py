@@ -70,6 +70,8 @@ async def record(tx: Transaction, installation: Installation) -> None:
 
 async def rebind(tx: Transaction, installation: Installation) -> bool:
     """Change the URL as long as nothing depends on it; whether that was so."""
+    # Waits for registrations that have begun; the next statement sees what they made.
+    await probe(tx)
     changed = await tx.execute(
         "UPDATE installation SET public_url = $1, rp_id = $2, origin = $3, log_origin = $4"
         " WHERE id = 1 AND NOT EXISTS (SELECT 1 FROM leaves)"
@@ -80,6 +82,14 @@ async def rebind(tx: Transaction, installation: Installation) -> bool:
         installation.log_origin,
     )
     return changed == 1
+
+
+async def is_bound_to(tx: Transaction, public_url: str) -> bool:
+    """Whether the store belongs to a public URL, which stays so until the transaction ends."""
+    row = await tx.fetch_one(
+        "SELECT 1 AS found FROM installation WHERE id = 1 AND public_url = $1 FOR SHARE", public_url
+    )
+    return row is not None
 
 
 async def now(reader: Reader) -> int:

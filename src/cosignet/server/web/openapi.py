@@ -90,7 +90,7 @@ def _operation(row: Row) -> dict[str, Any]:
                 "content": {"application/json": {"schema": _reference(row.answer)}},
             },
             "4XX": _problem("Refused; nothing was changed."),
-            "5XX": _problem("Not possible now; nothing is approved."),
+            "5XX": _problem("Not possible, or not known, now. Read it again."),
         },
     }
     if row.replayed:

@@ -77,7 +77,7 @@ class Live:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock = field(default_factory=Clock)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: Limits(readiness_seconds=0))
     runtime: Runtime = field(init=False)
     engine: Engine = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)

@@ -28,6 +28,7 @@ from cosignet.core import (
     payload,
     private_view,
     reject_reason,
+    retention,
 )
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
@@ -107,7 +108,7 @@ LIMITED = (
 SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app, worker, told)
+    for module in (*LIMITED, leaf, retention, errors, ledger, *SERVICES, app, worker, told)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | float | tuple)
 }
@@ -297,7 +298,7 @@ def leaves(grammar: argparse.ArgumentParser, *words: str) -> Iterator[str]:
 def test_every_command_in_the_documents_is_one() -> None:
     pages = (*PAGES, ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md")
     assert [c for page in pages for c in commands_in(page) if not is_command(c)] == []
-    assert not is_command("backup")
+    assert not is_command("undo")
 
 
 def test_every_command_is_in_the_documents() -> None:

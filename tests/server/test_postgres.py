@@ -313,6 +313,25 @@ def test_who_gets_no_connection_in_time_is_told_so(
     using(things, work)
 
 
+def test_one_that_was_lost_takes_those_along_that_nobody_uses(things: str) -> None:
+    """A silent network tells nobody: each of them would cost somebody an answer."""
+
+    async def work(database: PostgresDatabase) -> None:
+        pool = database.writers
+        lost, *others = [await pool.acquire() for _ in range(3)]
+        for wire in (*others, lost):
+            pool.release(wire)
+        assert await pool.acquire() is lost
+        lost.terminate()
+        pool.release(lost)
+        assert all(wire.is_closed() for wire in others)
+        async with database.transaction() as tx:
+            await tx.execute(INSERT, 1)
+        assert await count(database) == 1
+
+    using(things, work)
+
+
 def test_a_statement_that_was_given_up_leaves_its_connection_to_nobody(things: str) -> None:
     async def work(database: PostgresDatabase) -> None:
         for _ in range(20):

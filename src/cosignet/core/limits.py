@@ -23,6 +23,11 @@ DESCRIPTORS_RESERVED_MIN = 128
 """Never given to who waits: the database, logs, and everybody who only asks something."""
 
 
+READINESS_SECONDS = 1
+"""For so long everybody who asks whether a node can do its work is told what was found last: each
+proof waits for the disk, and anybody may ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one node allows; tests allow less, so as not to wait."""
@@ -33,6 +38,7 @@ class Limits:
     held_per_organisation: int = HELD_PER_ORGANISATION_MAX
     held_per_page: int = HELD_PER_PAGE_MAX
     held_per_node: int = HELD_PER_NODE_MAX
+    readiness_seconds: float = READINESS_SECONDS
 
 
 def held_per_node(descriptors: int) -> int:

@@ -106,6 +106,11 @@ def _token(text: str | None) -> str | None:
     return text
 
 
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what other programs are started with: our settings, some of them secret, left out."""
+    return {name: value for name, value in environ.items() if not name.startswith("COSIGNET_")}
+
+
 def parse_public_url(url: str) -> tuple[str, str]:
     """Return the origin (no slash at its end) and the RP ID of a public URL.
 

@@ -96,6 +96,15 @@ class Waiters:
         return sum(len(events) for events in self._events.values())
 
 
+@dataclass(slots=True)
+class Readiness:
+    """How the last proof went that this node can do its work, or how the one goes that runs."""
+
+    proof: "asyncio.Task[None] | None" = None
+    begun_at: float = 0.0
+    """By the event loop's clock (seconds)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """One node: its store, its identity, its clock and its randomness."""
@@ -116,6 +125,7 @@ class Runtime:
     metrics_token: str | None = field(default=None, repr=False)
     """Who has it reads the meter; None: nobody does."""
     place: Place = field(default_factory=Place)
+    readiness: Readiness = field(default_factory=Readiness)
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

@@ -23,6 +23,9 @@ from cosignet.server.store.connect import is_shared, store_exists
 FREE_DISK_BYTES_MIN = 100 * 1024 * 1024
 WORKERS_MAX = 64
 CLOCKS_APART_MS_MAX = 1_000
+_UNKNOWN_ADDRESSES = (
+    "COSIGNET_TRUSTED_PROXIES is not set: behind a proxy nobody is limited by their address"
+)
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -108,6 +111,8 @@ async def _announce(rt: Runtime, config: Config) -> None:
             "API keys of scope `admin` can enrol approvers without your say "
             "(COSIGNET_API_INVITES=trusted); choose `activate` before others rely on this server."
         )
+    if _addresses_are_unknown(config):
+        say(f"{_UNKNOWN_ADDRESSES}.")
     link = await invite.for_owner(rt, await access.default_organisation(rt))
     if link is not None:
         say(
@@ -150,6 +155,8 @@ def _examine() -> Iterator[dict[str, str]]:
         return
     yield _row("settings", "fine", config.public_url)
     yield from _examine_invites(config)
+    if _addresses_are_unknown(config):
+        yield _row("proxies", "note", _UNKNOWN_ADDRESSES)
     yield from _examine_folder(config)
     try:
         exists = asyncio.run(store_exists(config.database_url))
@@ -169,6 +176,11 @@ def _examine_invites(config: Config) -> Iterator[dict[str, str]]:
             "note",
             "COSIGNET_API_INVITES=trusted: an API key of scope admin can enrol approvers",
         )
+
+
+def _addresses_are_unknown(config: Config) -> bool:
+    # On https there is a proxy, as the server speaks plain HTTP; every address is its own.
+    return config.secure and not config.trusted_proxies
 
 
 def _examine_folder(config: Config) -> Iterator[dict[str, str]]:

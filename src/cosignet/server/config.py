@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cosignet.core.address import Network, parse_networks
 from cosignet.core.errors import SetupError
+from cosignet.core.limits import Limits, parse_limits
 
 DEFAULT_PUBLIC_URL = "http://localhost:8000"
 DEFAULT_DATA_DIR = "./cosignet-data"
@@ -19,6 +21,10 @@ SETTINGS = {
     "COSIGNET_DATABASE_URL": "sqlite:////absolute/path, sqlite:///relative/path or"
     " postgresql://user:password@host/database.",
     "COSIGNET_ENCRYPTION_KEY": "32 bytes in base64; seals what is stored and shown again.",
+    "COSIGNET_TRUSTED_PROXIES": "Addresses or networks (CIDR) of your proxies, separated by commas:"
+    " what they forward says from where a request comes.",
+    "COSIGNET_LIMITS": "Limits that shall be others, such as"
+    " `pending_per_approver=500 creations_per_key=100/60`.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
@@ -40,6 +46,8 @@ class Config:
     encryption_key: str | None = field(repr=False)
     """As given, in base64; None: the one in the data directory."""
     trust_api_invites: bool
+    trusted_proxies: tuple[Network, ...]
+    limits: Limits
 
     @property
     def secure(self) -> bool:
@@ -73,6 +81,8 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         database_url=values.get("COSIGNET_DATABASE_URL", f"sqlite:///{data_dir / 'cosignet.db'}"),
         encryption_key=values.get("COSIGNET_ENCRYPTION_KEY"),
         trust_api_invites=invites == "trusted",
+        trusted_proxies=_proxies(values.get("COSIGNET_TRUSTED_PROXIES", "")),
+        limits=parse_limits(values.get("COSIGNET_LIMITS", "")),
     )
 
 
@@ -110,6 +120,16 @@ def parse_public_url(url: str) -> tuple[str, str]:
     standard = {"http": 80, "https": 443}[parts.scheme]
     suffix = "" if port in (None, standard) else f":{port}"
     return f"{parts.scheme}://{host}{suffix}", host
+
+
+def _proxies(text: str) -> tuple[Network, ...]:
+    try:
+        return parse_networks(text)
+    except ValueError as error:
+        raise SetupError(
+            f"COSIGNET_TRUSTED_PROXIES: {error}. Name your proxies alone, such as 10.0.0.7 or "
+            "10.0.0.0/28."
+        ) from None
 
 
 def _values(environ: Mapping[str, str]) -> dict[str, str]:

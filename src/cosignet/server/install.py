@@ -34,7 +34,11 @@ class Opened:
 
 
 async def open_installation(
-    config: Config, *, clock: Callable[[], int], random: Callable[[int], bytes]
+    config: Config,
+    *,
+    clock: Callable[[], int],
+    random: Callable[[int], bytes],
+    monotonic: Callable[[], float],
 ) -> Opened:
     """Open and migrate the store; check that this node belongs to it.
 
@@ -54,6 +58,9 @@ async def open_installation(
             trust_api_invites=config.trust_api_invites,
             clock=clock,
             random=random,
+            monotonic=monotonic,
+            trusted_proxies=config.trusted_proxies,
+            limits=config.limits,
         )
         await _ensure_organisations(runtime)
     except BaseException:

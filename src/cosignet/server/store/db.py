@@ -8,6 +8,7 @@ writer, leaves it out.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 SqlValue: TypeAlias = "str | int | bytes | bool | None"
@@ -16,6 +17,14 @@ Listener: TypeAlias = Callable[[str | None], None]
 """Is told the key of what changed, after the change is durable; None: some may have been missed."""
 Lockable: TypeAlias = Literal["organisations", "api_keys", "approvers", "invites", "confirmations"]
 """Tables whose rows are locked by their id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many rows may still be inserted: a SELECT of one number, and its values."""
+
+    sql: str
+    values: tuple[SqlValue, ...]
 
 
 class Row(Protocol):
@@ -100,10 +109,13 @@ class Database(Protocol):
         """
         ...
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert one row, durably; rows that come at the same time are inserted together.
 
-        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns.
+        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns. Where there
+        is no `room` for it, nothing is inserted and the answer is False. On SQLite that is exact;
+        on PostgreSQL statements that run at the very same time do not see each other's rows, so
+        there may be as many more as all nodes have writing connections.
 
         Raises:
             Unavailable: it could not be made durable; the row will never be visible.

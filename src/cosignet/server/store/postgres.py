@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Listener, SqlValue
+from cosignet.server.store.db import Listener, Room, SqlValue
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_transaction import (
@@ -85,11 +85,11 @@ class PostgresDatabase:
         """Begin a transaction, as `Database` says; here all of them can be undone."""
         return _Block(self)
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says."""
         wire = await self.writers.acquire()
         try:
-            await insert_alone(wire, insertion, values)
+            return await insert_alone(wire, insertion, values, room)
         finally:
             self.writers.release(wire)
 

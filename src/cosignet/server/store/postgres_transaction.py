@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Never
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.additions import Additions
-from cosignet.server.store.db import Found, Lockable, Row, SqlValue
+from cosignet.server.store.additions import Additions, one_row, one_row_within
+from cosignet.server.store.db import Found, Lockable, Room, Row, SqlValue
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_wire import Wire, is_outage, is_spent, spelled, unavailable
 
@@ -143,19 +143,23 @@ class PostgresTransaction:
             _fail(self._wire, error, refusal)
 
 
-async def insert_alone(wire: Wire, insertion: str, values: tuple[SqlValue, ...]) -> None:
-    """Insert one row by a statement that is a transaction of its own.
+async def insert_alone(
+    wire: Wire, insertion: str, values: tuple[SqlValue, ...], room: Room | None
+) -> bool:
+    """Insert one row, if there is room, by a statement that is a transaction of its own.
 
     Raises:
         Unavailable: it was not inserted; or the connection was lost, and nobody knows.
     """
-    rows = Additions()
-    rows.add(insertion, values)
-    for statement, all_values in rows.statements():
-        try:
-            await wire.execute(spelled(statement), *all_values)
-        except BaseException as error:
-            _fail(wire, error, _UNKNOWN)
+    statement = one_row(insertion, len(values))
+    if room is not None:
+        statement = one_row_within(insertion, len(values), room.sql)
+        values += room.values
+    try:
+        tag = await wire.execute(spelled(statement), *values)
+    except BaseException as error:
+        _fail(wire, error, _UNKNOWN)
+    return tag != "INSERT 0 0"
 
 
 def _fail(wire: Wire, error: BaseException, refusal: str) -> Never:

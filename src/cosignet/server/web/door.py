@@ -40,7 +40,11 @@ class Door:
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request, or raise the refusal."""
         call = Call(self._runtime, scope, receive, self._body_bytes_max)
-        return self._elsewhere(call) or await self._inside(call)
+        try:
+            return self._elsewhere(call) or await self._inside(call)
+        except Refusal as refusal:
+            self._row.guard.refused(call, refusal)
+            raise
 
     async def _inside(self, call: Call) -> Response:
         await self._row.guard.check(call)

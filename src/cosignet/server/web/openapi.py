@@ -45,6 +45,13 @@ _IDEMPOTENCY_KEY = {
         "pattern": "^[ -~]+$",
     },
 }
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds until it is worth asking again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
 _REPLAYED = {
     "description": "`true` where this was created, and answered, before.",
     "schema": {"type": "string", "enum": ["true"]},
@@ -89,6 +96,7 @@ def _operation(row: Row) -> dict[str, Any]:
                 "description": "Done.",
                 "content": {"application/json": {"schema": _reference(row.answer)}},
             },
+            "429": _problem("Too much at once; nothing was changed.") | {"headers": _RETRY_AFTER},
             "4XX": _problem("Refused; nothing was changed."),
             "5XX": _problem("Not possible now; nothing is approved."),
         },

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx2
@@ -235,7 +236,9 @@ class Process:
         program: str = "cosignet",
         options: Sequence[str] = (),
         public_url: str | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ):
+        self.settings = settings
         self.port = port or free_port()
         self.listens_at = f"http://localhost:{self.port}"
         self.url = public_url or self.listens_at
@@ -252,7 +255,7 @@ class Process:
             "COSIGNET_LIMITS": ROOMY,
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")}
-        return inherited | own | engines.settings(self.data_dir)
+        return inherited | own | engines.settings(self.data_dir) | dict(self.settings)
 
     def __enter__(self) -> "Process":
         self.stderr = self.data_dir.with_name(f"{self.data_dir.name}.{self.port}.stderr")

@@ -176,6 +176,18 @@ def test_the_doctor_finds_what_is_wrong(server: Process) -> None:
     assert f"chmod 600 {key}" in sick.stdout
 
 
+def test_on_https_it_is_said_that_no_proxy_is_named(tmp_path: Path) -> None:
+    url, words = "https://approve.example", "COSIGNET_TRUSTED_PROXIES is not set"
+    with Process(tmp_path / "unnamed", public_url=url) as server:
+        assert server.owner_link()
+        assert words in server.said
+        assert words in server.command("doctor").stdout
+    named = {"COSIGNET_TRUSTED_PROXIES": "127.0.0.1"}
+    with Process(tmp_path / "named", public_url=url, settings=named) as server:
+        assert server.owner_link()
+        assert words not in server.said + server.command("doctor").stdout
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_command_in_the_wrong_place_makes_no_store(tmp_path: Path, engine: Engine) -> None:
     nowhere = Process(tmp_path / "nowhere")

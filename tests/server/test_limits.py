@@ -5,11 +5,11 @@ here that only what is taken counts.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
 
 import httpx2
 import pytest
-from tests.live import Live
+from tests.live import Live, Process
 from tests.people import JSON, Person, Program, raise_for
 from tests.server.test_waiting import hang_up, hold
 from tests.server.together import allowing, eventually
@@ -139,7 +139,7 @@ def test_what_is_forwarded_before_the_proxy_is_not_believed(live: Live) -> None:
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-def test_who_is_no_proxy_is_not_believed(engine: str, tmp_path: Any, header: str) -> None:
+def test_who_is_no_proxy_is_not_believed(engine: str, tmp_path: Path, header: str) -> None:
     with (
         Live(tmp_path / "data", {"COSIGNET_TRUSTED_PROXIES": "192.0.2.1"}) as live,
         allowing(live, requests_per_address=ONE),
@@ -154,7 +154,7 @@ def test_who_is_no_proxy_is_not_believed(engine: str, tmp_path: Any, header: str
 
 @pytest.mark.parametrize("forwards", [{}, {"X-Forwarded-For": "198.51.100.7"}])
 def test_where_no_proxy_is_named_nobody_on_this_machine_is_limited_by_address(
-    engine: str, tmp_path: Any, forwards: dict[str, str]
+    engine: str, tmp_path: Path, forwards: dict[str, str]
 ) -> None:
     fewest = dict.fromkeys(("requests_per_address", "ceremonies_per_address"), ONE)
     with Live(tmp_path / "data") as live, allowing(live, **fewest, held_per_address=1):
@@ -207,6 +207,12 @@ def stranger_at(live: Live, address: str) -> Person:
     person = Person(live.url)
     person.http.headers.update(at(address))
     return person
+
+
+def test_a_step_with_a_passkey_is_a_request_of_its_address_too(live: Live) -> None:
+    with allowing(live, requests_per_address=ONE):
+        assert look(live, "198.51.100.7").status_code != 429
+        assert stranger_at(live, "198.51.100.7").http.post("/login/options").status_code == 429
 
 
 def test_prompts_are_limited_by_address(live: Live) -> None:
@@ -289,6 +295,16 @@ def test_who_was_too_late_has_not_failed(live: Live, program: Program, alex: Per
         for _ in range(3):
             body = {"purpose": "approve"}
             assert alex.http.post(f"/confirm/{asked}/options", json=body).status_code == 409
+
+
+@pytest.mark.engine("sqlite")
+def test_what_the_operator_sets_is_what_the_program_does(engine: str, tmp_path: Path) -> None:
+    settings = PROXIES | {"COSIGNET_LIMITS": "requests_per_address=2/3600"}
+    with Process(tmp_path / "data", settings=settings) as server:
+        http = Program(server.url, "").http
+        told = [http.get("/login", headers=at("198.51.100.7")).status_code for _ in range(3)]
+        assert told == [200, 200, 429]
+        assert http.get("/login", headers=at("198.51.100.8")).is_success
 
 
 def test_registrations_are_begun_so_often_with_one_invite(live: Live) -> None:

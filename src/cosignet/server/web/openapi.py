@@ -16,7 +16,7 @@ from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_HEADER,
     REPLAYED_HEADER,
 )
-from cosignet.server.web.guards import API_KEY_HEADER
+from cosignet.server.web.guards import API_KEY_HEADER, PUBLIC
 from cosignet.server.web.route import Row
 from cosignet.server.web.schemas import Problem
 
@@ -96,11 +96,13 @@ def _operation(row: Row) -> dict[str, Any]:
                 "description": "Done.",
                 "content": {"application/json": {"schema": _reference(row.answer)}},
             },
-            "429": _problem("Too much at once; nothing was changed.") | {"headers": _RETRY_AFTER},
             "4XX": _problem("Refused; nothing was changed."),
             "5XX": _problem("Not possible now; nothing is approved."),
         },
     }
+    if row.guard is not PUBLIC:
+        too_much = _problem("Too much at once; nothing was changed.")
+        operation["responses"]["429"] = too_much | {"headers": _RETRY_AFTER}
     if row.replayed:
         operation["parameters"].append(_IDEMPOTENCY_KEY)
         created = operation["responses"][str(row.status)]

@@ -12,7 +12,7 @@ from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
 from cosignet.server.runtime import Runtime
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
-from cosignet.server.web.guards import PAGE
+from cosignet.server.web.guards import PAGE, refuse_key_in_query
 from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.host import Hosts
 from cosignet.server.web.idempotency import answer_once
@@ -41,6 +41,7 @@ class Door:
         """Answer one request, or raise the refusal."""
         call = Call(self._runtime, scope, receive, self._body_bytes_max)
         try:
+            refuse_key_in_query(call, self._row.guard)
             return self._elsewhere(call) or await self._inside(call)
         except Refusal as refusal:
             self._row.guard.refused(call, refusal)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cosignet.core.access import Scope
 from cosignet.core.errors import CrossSite, KeyInQuery, Refusal, ScopeMissing, Unauthenticated
+from cosignet.server.secret import API_KEY_START
 from cosignet.server.services import access, session
 from cosignet.server.web.call import Call
 from cosignet.server.web.cookies import SESSION_COOKIE, cookie
@@ -36,7 +37,6 @@ def api_key(scope: Scope) -> Guard:
     """Let programs in whose API key has a scope."""
 
     async def check(call: Call) -> None:
-        _refuse_key_in_query(call)
         secret = call.header(API_KEY_HEADER)
         if not secret:
             raise Unauthenticated
@@ -98,7 +98,18 @@ PUBLIC = Guard("public", _let_through)
 """Says nothing about anybody."""
 
 
-def _refuse_key_in_query(call: Call) -> None:
-    for name in call.query_parameters:
-        if _LIKE_A_KEY.fullmatch(name):
+def refuse_key_in_query(call: Call, guard: Guard) -> None:
+    """Refuse a URL that holds an API key, whoever sends it: URLs are kept in logs and histories.
+
+    On every route that is what looks like a key of ours; where a key is asked for, also what is
+    only called one.
+
+    Raises:
+        KeyInQuery: it names the parameter.
+    """
+    if not call.scope["query_string"]:
+        return
+    for name, value in call.request.query_params.multi_items():
+        is_named_so = guard.scope is not None and _LIKE_A_KEY.fullmatch(name)
+        if is_named_so or value.startswith(API_KEY_START):
             raise KeyInQuery(field=name)

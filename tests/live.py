@@ -33,7 +33,10 @@ from cosignet.server.store.sqlite import SqliteDatabase
 
 Answer = TypeVar("Answer")
 START_SECONDS = 30
-ROOMY = "pending_per_approver=100000 pending_per_approver_and_key=100000 rejections=100000/1"
+ROOMY = (
+    "pending_per_approver=100000 pending_per_approver_and_key=100000 rejections=100000/1"
+    " prompts_per_invite=1000/1"
+)
 """Races ask one person for more than anybody would; what is about limits says which it wants."""
 OWNER_LINK = re.compile(r"https?://\S+/register\?invite=\S+")
 

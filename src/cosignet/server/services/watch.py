@@ -40,6 +40,7 @@ async def get(
     found = await visible(rt, confirmation_id, view)
     if found.decided or not wait_seconds:
         return found
+    del found  # as in `_wait`
     page = Share(f"page {confirmation_id}", rt.limits.held_per_page)
     with rt.waiters.place(page, of_all=rt.limits.held_per_node):
         found = await _wait(rt, confirmation_id, wait_seconds)
@@ -60,6 +61,7 @@ async def get_own(
         raise NotFound
     if found.decided or not wait_seconds:
         return found
+    del found  # as in `_wait`
     shares = (
         Share(f"key {key.id}", rt.limits.held_per_key),
         Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
@@ -80,6 +82,8 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             until_expiry = (found.expires_at - rt.clock()) / 1000
             # Late by this node's clock and pending all the same: the database's clock is behind.
             until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
+            # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
+            del found
             await _sleep(woken, min(left, until_look, rt.database.poll_seconds))
 
 

@@ -46,6 +46,7 @@ async def get(
     found = await visible(rt, confirmation_id, view)
     if found.decided or not wait_seconds:
         return found
+    del found  # as in `_wait`
     shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
     if address is not None:
         shares.append(Share(f"address {address}", rt.limits.held_per_address))
@@ -68,6 +69,7 @@ async def get_own(
         raise NotFound
     if found.decided or not wait_seconds:
         return found
+    del found  # as in `_wait`
     shares = (
         Share(f"key {key.id}", rt.limits.held_per_key),
         Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
@@ -88,6 +90,8 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             until_expiry = (found.expires_at - rt.clock()) / 1000
             # Late by this node's clock and pending all the same: the database's clock is behind.
             until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
+            # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
+            del found
             await _sleep(woken, min(left, until_look, rt.database.poll_seconds))
 
 

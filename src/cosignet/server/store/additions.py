@@ -1,6 +1,5 @@
 """Rows that are inserted together: one statement for many of them, as far as there is room."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ ROWS_MAX = 64
 
 @dataclass(slots=True)
 class Addition:
-    """One row; whether a statement for it has been given out."""
+    """One row; whether it has been inserted."""
 
     values: tuple[SqlValue, ...]
+    room: Room | None = None
+    """None: there is always room."""
     made: bool = False
 
 
@@ -24,28 +25,28 @@ class Additions:
     """Rows still to be inserted, those of one table side by side."""
 
     def __init__(self) -> None:
-        self._rows: defaultdict[tuple[str, Room | None], list[Addition]] = defaultdict(list)
+        self._rows: defaultdict[str, list[Addition]] = defaultdict(list)
 
     def __bool__(self) -> bool:
         return bool(self._rows)
 
-    def add(
-        self, insertion: str, values: tuple[SqlValue, ...], room: Room | None = None
-    ) -> Addition:
+    def add(self, insertion: str, addition: Addition) -> None:
         """Add a row; `insertion` is `INSERT INTO table (columns)`."""
-        addition = Addition(values)
-        self._rows[insertion, room].append(addition)
-        return addition
+        self._rows[insertion].append(addition)
 
-    def statements(
-        self, ask: Callable[[Room], int] | None = None
-    ) -> Iterator[tuple[str, tuple[SqlValue, ...]]]:
+    @property
+    def rooms(self) -> list[Room]:
+        """The rooms in which these rows have to fit, each once."""
+        rooms = (row.room for rows in self._rows.values() for row in rows)
+        return list(dict.fromkeys(room for room in rooms if room is not None))
+
+    def statements(self, ask: Callable[[Room], int]) -> Iterator[tuple[str, tuple[SqlValue, ...]]]:
         """Yield statements that insert everything there is room for, with their values.
 
-        `ask` is asked for the room of some rows when those before them have been inserted.
+        `ask` tells how many rows fit, once for those that are inserted into the same room.
         """
-        for (insertion, room), rows in self._rows.items():
-            fitting = rows if room is None or ask is None else rows[: max(0, ask(room))]
+        for insertion, rows in self._rows.items():
+            fitting = list(_fitting(rows, ask))
             for start in range(0, len(fitting), ROWS_MAX):
                 some = fitting[start : start + ROWS_MAX]
                 values = tuple(value for row in some for value in row.values)
@@ -54,17 +55,21 @@ class Additions:
                     row.made = True
 
 
+def _fitting(rows: list[Addition], ask: Callable[[Room], int]) -> Iterator[Addition]:
+    left: dict[Room, int] = {}
+    for row in rows:
+        if row.room is not None:
+            if row.room not in left:
+                left[row.room] = ask(row.room)
+            left[row.room] -= 1
+            if left[row.room] < 0:
+                continue
+        yield row
+
+
 def one_row(insertion: str, columns: int) -> str:
     """Return the statement that inserts one row."""
     return _statement(insertion, 1, columns)
-
-
-@cache
-def one_row_within(insertion: str, columns: int, room: str) -> str:
-    """Return the statement that inserts one row if there is room; its values follow the row's."""
-    places = ", ".join(f"${number}" for number in range(1, columns + 1))
-    shifted = re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + columns}", room)
-    return f"{insertion} SELECT {places} WHERE ({shifted}) > 0"
 
 
 @cache

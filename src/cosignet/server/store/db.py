@@ -113,9 +113,9 @@ class Database(Protocol):
         """Insert one row, durably; rows that come at the same time are inserted together.
 
         `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns. Where there
-        is no `room` for it, nothing is inserted and the answer is False. On SQLite that is exact;
-        on PostgreSQL statements that run at the very same time do not see each other's rows, so
-        there may be as many more as all nodes have writing connections.
+        is no `room` for it, nothing is inserted and the answer is False. Each room is asked for
+        once for the rows that are inserted together, right before them: what other transactions
+        and nodes insert at that moment, and rows with another room, do not count yet.
 
         Raises:
             Unavailable: it could not be made durable; the row will never be visible.

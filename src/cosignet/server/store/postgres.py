@@ -1,6 +1,7 @@
 """PostgreSQL: a server of its own, behind any number of nodes.
 
 Each transaction has a connection of its own and commits on its own; the server groups their syncs.
+Rows that are appended at the same time are one statement.
 READ COMMITTED: the condition inside an UPDATE decides, looked at again after waiting for a row that
 another transaction held. What depends on other rows than the one it changes locks them first
 (`Transaction.lock`, `FOR SHARE`), in this order: organisation, API key, approvers by id, invite,
@@ -18,13 +19,13 @@ from functools import partial
 
 from cosignet.core.errors import SetupError
 from cosignet.server.store.db import Listener, Room, SqlValue
+from cosignet.server.store.postgres_append import Appender
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_transaction import (
     CHANNEL,
     PostgresReader,
     PostgresTransaction,
-    insert_alone,
 )
 from cosignet.server.store.postgres_wire import connect
 
@@ -75,6 +76,7 @@ class PostgresDatabase:
         """Know the database of a URL; connections are opened when they are needed."""
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self.writers = Pool(partial(connect, url, "writes", patient=patient), WRITERS)
+        self._appender = Appender(self.writers)
         self._readers = Pool(partial(connect, url, "reads"), READERS)
         self._listener = PostgresListener(
             partial(connect, url, "listens"), CHANNEL, hear=self._hear, missed=self._missed
@@ -87,11 +89,7 @@ class PostgresDatabase:
 
     async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says."""
-        wire = await self.writers.acquire()
-        try:
-            return await insert_alone(wire, insertion, values, room)
-        finally:
-            self.writers.release(wire)
+        return await self._appender.append(insertion, values, room)
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, from any node."""
@@ -129,6 +127,7 @@ class PostgresDatabase:
     async def close(self) -> None:
         """Let running transactions end, then close."""
         await self._listener.close()
+        await self._appender.close()
         await self.writers.close()
         await self._readers.close()
 

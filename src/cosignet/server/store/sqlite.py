@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
+from cosignet.server.store.additions import Addition
 from cosignet.server.store.db import Listener, Room, SqlValue
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import SqliteReader
@@ -86,7 +87,8 @@ class SqliteDatabase:
     async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says; those that come together are one statement."""
         group = self._collect()
-        addition = group.additions.add(insertion, values, room)
+        addition = Addition(values, room)
+        group.additions.add(insertion, addition)
         await group.durable()
         return addition.made
 

@@ -47,6 +47,10 @@ fuzz-api: $(VENV)/dev.stamp ## Requests by the thousand against what the API say
 bench: $(VENV)/dev.stamp ## Measure, each figure beside its floor
 	@$(PYTHON) -m bench $(ARGS)
 
+.PHONY: crowd
+crowd: $(VENV)/dev.stamp ## Measure ten thousand who wait, on both engines, and a server that is besieged
+	@$(PYTHON) -m bench.crowd $(ARGS)
+
 .PHONY: screens
 screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, into .build/screens
 	@$(PYTHON) -m tests.e2e.screens .build/screens $(ARGS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-from tests.people import PAYLOAD, Person, close_clients
+from tests.people import PAYLOAD, Person, close_clients, host_of
 
 from bench.load import get, post, send
 from bench.servers import Running
@@ -27,24 +27,29 @@ class Cast:
     person: Person
     key: str
 
-    def creations(self, count: int) -> list[bytes]:
+    def as_program(self, key: str = "") -> dict[str, str]:
+        """Return the headers of a program, with the cast's own key or another one."""
+        return {**host_of(self.person.url), "x-api-key": key or self.key}
+
+    def creations(self, count: int, ttl_seconds: int = TTL_SECONDS) -> list[bytes]:
         """Return requests that each create a confirmation."""
         body = {
             "username": APPROVER,
             "action": "Deploy to production",
             "payload": PAYLOAD,
-            "ttlSeconds": TTL_SECONDS,
+            "ttlSeconds": ttl_seconds,
         }
-        return [post("/api/confirmations", _json(body), {"x-api-key": self.key})] * count
+        return [post("/api/confirmations", _json(body), self.as_program())] * count
 
     def reads(self, ids: Sequence[str], count: int) -> list[bytes]:
         """Return requests that read these confirmations' statuses, in turns."""
-        each = [get(f"/api/confirmations/{id_}", {"x-api-key": self.key}) for id_ in ids]
+        each = [get(f"/api/confirmations/{id_}", self.as_program()) for id_ in ids]
         return list(islice(cycle(each), count))
 
-    def create(self, count: int) -> list[str]:
+    def create(self, count: int, ttl_seconds: int = TTL_SECONDS) -> list[str]:
         """Create confirmations and return their ids."""
-        bodies = send(self.server.port, self.creations(count), status=201).bodies
+        requests = self.creations(count, ttl_seconds)
+        bodies = send(self.server.port, requests, status=201).bodies
         return [json.loads(body)["id"] for body in bodies]
 
     def approvals(self, ids: Sequence[str]) -> list[bytes]:
@@ -58,12 +63,13 @@ class Cast:
 
     def _as_page(self, id_: str, step: str, body: dict[str, Any]) -> bytes:
         headers = {"origin": self.person.url, "sec-fetch-site": "same-origin"}
+        headers |= host_of(self.person.url)
         return post(f"/confirm/{id_}/{step}", _json(body), headers)
 
 
 def registered(server: Running) -> Cast:
     """Let the owner of a fresh server register, and take the first API key."""
-    person = Person(f"http://localhost:{server.port}")
+    person = Person(server.public_url, base_url=f"http://localhost:{server.port}")
     person.register(_owner_link(server), APPROVER)
     key = person.practise()["apiKey"]["key"]
     close_clients()
@@ -74,7 +80,7 @@ def _owner_link(server: Running) -> str:
     # Said right after the port is open: the first answer can be quicker.
     deadline = time.monotonic() + LINK_SECONDS
     while time.monotonic() < deadline:
-        link = re.search(r"http://\S+/register\?invite=\S+(?=\n)", server.said.read_text())
+        link = re.search(r"https?://\S+/register\?invite=\S+(?=\n)", server.said.read_text())
         if link is not None:
             return link[0]
         time.sleep(0.01)

@@ -1,6 +1,7 @@
 """A real PostgreSQL server for tests, from a wheel; and its databases, for code that never awaits.
 
-It syncs nothing: what a power cut would leave of it is its makers' business and not tested here.
+It syncs nothing unless told to: what a power cut would leave of it is its makers' business and not
+tested here.
 """
 
 import asyncio
@@ -49,7 +50,8 @@ def _end_with_parent() -> None:
 class Server:
     """One server process, its data in a folder of its own; reached through a socket in there."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = SETTINGS | settings
         self.folder = Path(tempfile.mkdtemp(prefix="cosignet-pg-"))
         self.folder.chmod(0o755)
         self._programs = self._install()
@@ -104,7 +106,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 **self._command("postgres", "-k", str(self.folder), *settings),

@@ -200,6 +200,8 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
         "COSIGNET_LOG_FORMAT": [plain.log_format],
         "COSIGNET_LOG_LEVEL": [plain.log_level],
         "COSIGNET_METRICS_TOKEN": [],
+        "COSIGNET_TRUSTED_PROXIES": [],
+        "COSIGNET_LIMITS": [],
         "COSIGNET_API_INVITES": [
             trusted if one.trust_api_invites else activate for one in (https, plain)
         ],
@@ -207,6 +209,12 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
     rows = re.findall(r"^\| `(COSIGNET_\w+)` \| (.*) \| (.*) \|$", text("docs/operate.md"), re.M)
     assert {name: words for name, _, words in rows} == config.SETTINGS
     assert {name: re.findall("`(.*?)`", default) for name, default, _ in rows} == defaults
+
+
+def test_the_limits_that_can_be_set_are_told_with_their_defaults() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `([\d/]+)` \|$", text("docs/operate.md"), re.M)
+    defaults = limits.Limits()
+    assert dict(rows) == {name: str(getattr(defaults, name)) for name in limits.CONFIGURABLE}
 
 
 def test_the_headers_are_those_of_every_answer() -> None:

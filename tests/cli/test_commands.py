@@ -162,6 +162,18 @@ def test_a_refusal_is_one_sentence_and_exit_1(
     assert "Traceback" not in refused.stderr
 
 
+def test_on_https_it_is_said_that_no_proxy_is_named(tmp_path: Path) -> None:
+    url, words = "https://approve.example", "COSIGNET_TRUSTED_PROXIES is not set"
+    with Process(tmp_path / "unnamed", public_url=url) as server:
+        assert server.owner_link()
+        assert words in server.said
+        assert words in server.command("doctor", check=False).stdout
+    named = {"COSIGNET_TRUSTED_PROXIES": "127.0.0.1"}
+    with Process(tmp_path / "named", public_url=url, settings=named) as server:
+        assert server.owner_link()
+        assert words not in server.said + server.command("doctor", check=False).stdout
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_command_in_the_wrong_place_makes_no_store(tmp_path: Path, engine: Engine) -> None:
     nowhere = Process(tmp_path / "nowhere")

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ def config(folder: Path, url: str = "http://localhost:8000", **more: str) -> Con
 
 def start(configured: Config) -> None:
     async def work() -> None:
-        opened = await open_installation(configured, clock=now_ms, random=secrets.token_bytes)
+        opened = await open_installation(
+            configured, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+        )
         await opened.runtime.database.close()
 
     asyncio.run(work())

@@ -118,13 +118,15 @@ def test_a_migration_that_fails_leaves_nothing_of_any(
 
 
 START_TOGETHER = """
-import asyncio, os, secrets, sys, traceback
+import asyncio, os, secrets, sys, time, traceback
 from cosignet.server.app import now_ms
 from cosignet.server.config import read_config
 from cosignet.server.install import open_installation
 
 async def start(config):
-    opened = await open_installation(config, clock=now_ms, random=secrets.token_bytes)
+    opened = await open_installation(
+        config, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+    )
     await opened.runtime.database.close()
     os.write(1, opened.runtime.sealer.key_id.encode() + b"\\n")
 

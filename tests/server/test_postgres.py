@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -431,7 +432,9 @@ def config(folder: Path, **more: str) -> Any:
 
 def open_once(configured: Any) -> list[str]:
     async def work() -> list[str]:
-        found = await open_installation(configured, clock=now_ms, random=secrets.token_bytes)
+        found = await open_installation(
+            configured, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+        )
         await found.runtime.database.close()
         return found.migrations
 
@@ -439,13 +442,15 @@ def open_once(configured: Any) -> list[str]:
 
 
 START_TOGETHER = """
-import asyncio, os, secrets, sys, traceback
+import asyncio, os, secrets, sys, time, traceback
 from cosignet.server.app import now_ms
 from cosignet.server.config import read_config
 from cosignet.server.install import open_installation
 
 async def start(config):
-    opened = await open_installation(config, clock=now_ms, random=secrets.token_bytes)
+    opened = await open_installation(
+        config, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+    )
     await opened.runtime.database.close()
     os.write(1, f"{len(opened.migrations)}\\n".encode())
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 from cosignet.cli import machine, reach, store_checks
-from cosignet.cli.finding import Finding, fail, ok, warn
+from cosignet.cli.finding import UNKNOWN_ADDRESSES, Finding, fail, ok, warn
 from cosignet.cli.output import visible
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config, read_config
@@ -36,6 +36,7 @@ async def _examine(options: argparse.Namespace) -> AsyncGenerator[Finding]:
         return
     yield ok("settings", _about_url(config))
     yield _invites(config)
+    yield _proxies(config)
     for finding in machine.examine(config):
         yield finding
     yield _key(config)
@@ -51,6 +52,13 @@ def _about_url(config: Config) -> str:
     if config.secure:
         return f"{where}; a proxy in front ends TLS and passes Host on"
     return f"{where}: people at this machine alone can approve"
+
+
+def _proxies(config: Config) -> Finding:
+    if not config.knows_addresses:
+        return warn("proxies", UNKNOWN_ADDRESSES, "Set it to your proxy's address.")
+    named = ", ".join(map(str, config.trusted_proxies))
+    return ok("proxies", f"{named or 'nobody'} may say where a request comes from")
 
 
 def _invites(config: Config) -> Finding:

@@ -5,6 +5,10 @@ from typing import Literal, TypeAlias
 
 Result: TypeAlias = Literal["OK", "WARN", "FAIL"]
 
+UNKNOWN_ADDRESSES = (
+    "COSIGNET_TRUSTED_PROXIES is not set: behind a proxy nobody is limited by their address"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

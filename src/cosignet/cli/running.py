@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cosignet.cli.finding import UNKNOWN_ADDRESSES
 from cosignet.cli.output import say
 from cosignet.cli.workers import Supervisor
 from cosignet.core.errors import FieldInvalid, SetupError
@@ -103,6 +104,8 @@ async def _announce(rt: Runtime, config: Config) -> None:
             "API keys of scope `admin` can enrol approvers without your say "
             "(COSIGNET_API_INVITES=trusted); choose `activate` before others rely on this server."
         )
+    if not config.knows_addresses:
+        say(f"{UNKNOWN_ADDRESSES}.")
     link = await invite.for_owner(rt, await access.default_organisation(rt))
     if link is not None:
         say(

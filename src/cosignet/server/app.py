@@ -52,7 +52,9 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     Raises:
         SetupError: it cannot be opened like this.
     """
-    found = await open_installation(config, clock=now_ms, random=Randomness(os.urandom))
+    found = await open_installation(
+        config, clock=now_ms, random=Randomness(os.urandom), monotonic=time.monotonic
+    )
     try:
         yield found.runtime
     finally:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
+from cosignet.core.address import Network, parse_networks
 from cosignet.core.errors import SetupError
+from cosignet.core.limits import Limits, parse_limits
 from cosignet.server.logs import LogFormat, LogLevel
 
 DEFAULT_PUBLIC_URL = "http://localhost:8000"
@@ -24,6 +26,10 @@ SETTINGS = {
     "COSIGNET_LOG_FORMAT": "text or json: how a line of the log is written.",
     "COSIGNET_LOG_LEVEL": "debug, info, warning or error: the least that is logged.",
     "COSIGNET_METRICS_TOKEN": "16 characters or more; who sends it as a bearer reads /metrics.",
+    "COSIGNET_TRUSTED_PROXIES": "Addresses or networks (CIDR) of your proxies, separated by commas:"
+    " what they forward says from where a request comes.",
+    "COSIGNET_LIMITS": "Limits that shall be others, such as"
+    " `pending_per_approver=500 creations_per_key=100/60`.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
@@ -46,6 +52,8 @@ class Config:
     encryption_key: str | None = field(repr=False)
     """As given, in base64; None: the one in the data directory."""
     trust_api_invites: bool
+    trusted_proxies: tuple[Network, ...]
+    limits: Limits
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
     metrics_token: str | None = field(default=None, repr=False)
@@ -55,6 +63,11 @@ class Config:
     def secure(self) -> bool:
         """Whether the public URL is https."""
         return self.public_url.startswith("https://")
+
+    @property
+    def knows_addresses(self) -> bool:
+        """Whether clients are told apart: on https there is a proxy, and every address is its."""
+        return not self.secure or bool(self.trusted_proxies)
 
     @property
     def port(self) -> int:
@@ -85,6 +98,8 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         log_format=_one_of(get_args(LogFormat), values, "COSIGNET_LOG_FORMAT", "text"),
         log_level=_one_of(get_args(LogLevel), values, "COSIGNET_LOG_LEVEL", "warning"),
         metrics_token=_token(values.get("COSIGNET_METRICS_TOKEN")),
+        trusted_proxies=_proxies(values.get("COSIGNET_TRUSTED_PROXIES", "")),
+        limits=parse_limits(values.get("COSIGNET_LIMITS", "")),
     )
 
 
@@ -145,6 +160,16 @@ def parse_public_url(url: str) -> tuple[str, str]:
     standard = {"http": 80, "https": 443}[parts.scheme]
     suffix = "" if port in (None, standard) else f":{port}"
     return f"{parts.scheme}://{host}{suffix}", host
+
+
+def _proxies(text: str) -> tuple[Network, ...]:
+    try:
+        return parse_networks(text)
+    except ValueError as error:
+        raise SetupError(
+            f"COSIGNET_TRUSTED_PROXIES: {error}. Name your proxies alone, such as 10.0.0.7 or "
+            "10.0.0.0/28."
+        ) from None
 
 
 def _values(environ: Mapping[str, str]) -> dict[str, str]:

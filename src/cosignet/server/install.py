@@ -34,7 +34,11 @@ class Opened:
 
 
 async def open_installation(
-    config: Config, *, clock: Callable[[], int], random: Callable[[int], bytes]
+    config: Config,
+    *,
+    clock: Callable[[], int],
+    random: Callable[[int], bytes],
+    monotonic: Callable[[], float],
 ) -> Opened:
     """Open and migrate the store; check that this node belongs to it.
 
@@ -55,6 +59,9 @@ async def open_installation(
             clock=clock,
             random=random,
             metrics_token=config.metrics_token,
+            monotonic=monotonic,
+            trusted_proxies=config.trusted_proxies,
+            limits=config.limits,
         )
         database.observer = runtime.meter
         await _ensure_organisations(runtime)

@@ -96,9 +96,10 @@ async def begin(rt: Runtime, code: str, username: str) -> dict[str, object]:
     """Return what the browser needs to make a passkey for this name.
 
     Raises:
-        InviteUnusable, FieldInvalid, UsernameTaken.
+        InviteUnusable, FieldInvalid, UsernameTaken, TooManyRequests.
     """
     invite = await check_invite(rt, code)
+    rt.take(f"invite {invite.id}", rt.limits.prompts_per_invite)
     name = _username(invite, username)
     existing = await _existing(rt, invite, name)
     taken = (

@@ -24,11 +24,17 @@ class Page:
 
 
 async def get(
-    rt: Runtime, confirmation_id: str, *, view: str | None = None, wait_seconds: float = 0
+    rt: Runtime,
+    confirmation_id: str,
+    *,
+    view: str | None = None,
+    wait_seconds: float = 0,
+    address: str | None = None,
 ) -> Confirmation:
     """Return a confirmation to its page, as soon as it is decided or after `wait_seconds`.
 
-    `view` is the secret of a browser in which a private one was unlocked.
+    `view` is the secret of a browser in which a private one was unlocked; `address` is where that
+    browser is, if that is known.
 
     Raises:
         NotFound: there is none.
@@ -40,8 +46,11 @@ async def get(
     found = await visible(rt, confirmation_id, view)
     if found.decided or not wait_seconds:
         return found
-    page = Share(f"page {confirmation_id}", rt.limits.held_per_page)
-    with rt.waiters.place(page, of_all=rt.limits.held_per_node):
+    del found  # as in `_wait`
+    shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
+    if address is not None:
+        shares.append(Share(f"address {address}", rt.limits.held_per_address))
+    with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
         found = await _wait(rt, confirmation_id, wait_seconds)
     return await visible(rt, confirmation_id, view) if found.private else found
 
@@ -60,6 +69,7 @@ async def get_own(
         raise NotFound
     if found.decided or not wait_seconds:
         return found
+    del found  # as in `_wait`
     shares = (
         Share(f"key {key.id}", rt.limits.held_per_key),
         Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
@@ -80,6 +90,8 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             until_expiry = (found.expires_at - rt.clock()) / 1000
             # Late by this node's clock and pending all the same: the database's clock is behind.
             until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
+            # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
+            del found
             await _sleep(woken, min(left, until_look, rt.database.poll_seconds))
 
 

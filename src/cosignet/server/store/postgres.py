@@ -1,6 +1,7 @@
 """PostgreSQL: a server of its own, behind any number of nodes.
 
 Each transaction has a connection of its own and commits on its own; the server groups their syncs.
+Rows that are appended at the same time are one statement.
 READ COMMITTED: the condition inside an UPDATE decides, looked at again after waiting for a row that
 another transaction held. What depends on other rows than the one it changes locks them first
 (`Transaction.lock`, `FOR SHARE`), in this order: installation, organisation, API key, approvers by
@@ -18,14 +19,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Listener, Observer, SqlValue, Unobserved
+from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
+from cosignet.server.store.postgres_append import Appender
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_transaction import (
     CHANNEL,
     PostgresReader,
     PostgresTransaction,
-    insert_alone,
 )
 from cosignet.server.store.postgres_wire import connect
 
@@ -77,6 +78,7 @@ class PostgresDatabase:
         self.observer: Observer = Unobserved()
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self.writers = Pool(partial(connect, url, "writes", patient=patient), WRITERS)
+        self._appender = Appender(self.writers, self.observed)
         self._readers = Pool(partial(connect, url, "reads"), READERS)
         self._listener = PostgresListener(
             partial(connect, url, "listens"), CHANNEL, hear=self._hear, missed=self._missed
@@ -87,15 +89,11 @@ class PostgresDatabase:
         """Begin a transaction, as `Database` says; here all of them can be undone."""
         return _Block(self)
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says."""
-        wire = await self.writers.acquire()
-        try:
-            await self.observed(insert_alone(wire, insertion, values))
-        finally:
-            self.writers.release(wire)
+        return await self._appender.append(insertion, values, room)
 
-    async def observed(self, commit: Coroutine[None, None, None]) -> None:
+    async def observed(self, commit: Coroutine[None, None, None], writers: int = 1) -> None:
         """Commit, and let the observer know how that went."""
         began = self.observer.now()
         try:
@@ -103,7 +101,7 @@ class PostgresDatabase:
         except Exception:
             self.observer.commit_failed()
             raise
-        self.observer.committed(1, self.observer.now() - began)
+        self.observer.committed(writers, self.observer.now() - began)
 
     @property
     def connections(self) -> dict[str, tuple[int, int]]:
@@ -147,6 +145,7 @@ class PostgresDatabase:
     async def close(self) -> None:
         """Let running transactions end, then close."""
         await self._listener.close()
+        await self._appender.close()
         await self.writers.close()
         await self._readers.close()
 

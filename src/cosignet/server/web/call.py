@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 
 from cosignet.core.access import ApiKey, Session
 from cosignet.core.access_errors import SignInNeeded
+from cosignet.core.address import limited_address
 from cosignet.core.errors import (
     BodyNotObject,
     FieldInvalid,
@@ -159,6 +160,24 @@ class Call:
             if key == wanted:
                 return value.decode("latin-1")
         return None
+
+    def headers(self, name: bytes) -> list[str]:
+        """Return a header as often as it is there; the name is in lower case."""
+        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+
+    @property
+    def address(self) -> str | None:
+        """The address that this call is limited as; None: nobody's."""
+        peer = self.scope["client"]
+        trusted = self.runtime.trusted_proxies
+        if peer is None or not trusted:
+            return None if peer is None else limited_address(peer[0])
+        return limited_address(
+            peer[0],
+            forwarded_for=self.headers(b"x-forwarded-for"),
+            forwarded=self.headers(b"forwarded"),
+            trusted=trusted,
+        )
 
     def query_number(self, name: str, *, default: int, low: int, high: int) -> int:
         """Return a query parameter that is a whole number within bounds.

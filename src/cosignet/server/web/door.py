@@ -41,8 +41,12 @@ class Door:
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request, or raise the refusal."""
         call = scope[CALL] = Call(self._runtime, scope, receive, self._body_bytes_max)
-        refuse_key_in_query(call, self._row.guard)
-        return self._elsewhere(call) or await self._inside(call)
+        try:
+            refuse_key_in_query(call, self._row.guard)
+            return self._elsewhere(call) or await self._inside(call)
+        except Refusal as refusal:
+            self._row.guard.refused(call, refusal)
+            raise
 
     async def _inside(self, call: Call) -> Response:
         await self._row.guard.check(call)

@@ -31,10 +31,10 @@ from cosignet.core import (
 )
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
-from cosignet.server import app, config, install, ledger
+from cosignet.server import app, config, install, ledger, worker
 from cosignet.server.services import access as keys
 from cosignet.server.services import decide, enroll, invite, practice, session
-from cosignet.server.web import call, errors, schemas, schemas_people
+from cosignet.server.web import call, errors, schemas, schemas_people, told
 from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.routes import ROUTES
 
@@ -107,9 +107,9 @@ LIMITED = (
 SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app)
+    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app, worker, told)
     for name, value in vars(module).items()
-    if name.isupper() and isinstance(value, int | tuple)
+    if name.isupper() and isinstance(value, int | float | tuple)
 }
 UNITS = {"MS": (1, 1000, 60_000, 3_600_000, 86_400_000), "SECONDS": (1, 60, 3600), "BYTES": (1024,)}
 NAMED = re.compile(r"^(.*)<!-- ([A-Z_ ]+) -->", re.MULTILINE)
@@ -196,6 +196,9 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
         "COSIGNET_DATA_DIR": [config.DEFAULT_DATA_DIR],
         "COSIGNET_DATABASE_URL": [Path(plain.database_url).name],
         "COSIGNET_ENCRYPTION_KEY": [install.KEY_FILE],
+        "COSIGNET_LOG_FORMAT": [plain.log_format],
+        "COSIGNET_LOG_LEVEL": [plain.log_level],
+        "COSIGNET_METRICS_TOKEN": [],
         "COSIGNET_API_INVITES": [
             trusted if one.trust_api_invites else activate for one in (https, plain)
         ],

@@ -43,7 +43,10 @@ SHIFTS = """() => new Promise((resolve) => {
   const found = [];
   const add = (entries) => {
     for (const { value, sources } of entries) {
-      const names = sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
+      const names = sources.map(({ node }) => {
+        const element = node instanceof Text ? node.parentElement : node;
+        return element?.outerHTML.slice(0, 160);
+      });
       found.push(`${value.toFixed(4)}: ${names.join(" | ")}`);
     }
   };

@@ -70,6 +70,9 @@ def test_every_setting_can_stand_in_a_file(name: str, tmp_path: Path) -> None:
     value = {
         "COSIGNET_PUBLIC_URL": "https://approve.example",
         "COSIGNET_API_INVITES": "activate",
+        "COSIGNET_LOG_FORMAT": "json",
+        "COSIGNET_LOG_LEVEL": "info",
+        "COSIGNET_METRICS_TOKEN": "0123456789abcdef",
     }.get(name, "sqlite:////var/lib/x")
     file = tmp_path / "value"
     file.write_text(f"{value}\n")
@@ -88,3 +91,28 @@ def test_api_invites_are_trusted_on_localhost_alone_unless_somebody_says_so() ->
     assert not read_config({"COSIGNET_API_INVITES": "activate"}).trust_api_invites
     with pytest.raises(SetupError, match="COSIGNET_API_INVITES"):
         read_config({"COSIGNET_API_INVITES": "yes"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COSIGNET_LOG_FORMAT", "xml"),
+        ("COSIGNET_LOG_LEVEL", "INFO"),
+        ("COSIGNET_LOG_LEVEL", ""),
+        ("COSIGNET_METRICS_TOKEN", ""),
+        ("COSIGNET_METRICS_TOKEN", "0123456789abcde"),
+        ("COSIGNET_METRICS_TOKEN", "0123456789abcdef\n"),
+        ("COSIGNET_METRICS_TOKEN", "é" * 16),
+    ],
+)
+def test_a_setting_of_what_the_operator_is_told_is_strict(name: str, value: str) -> None:
+    with pytest.raises(SetupError, match=name) as refused:
+        read_config({name: value})
+    assert name != "COSIGNET_METRICS_TOKEN" or not value or value not in str(refused.value)
+
+
+def test_nobody_reads_metrics_unless_the_operator_says_so_and_the_token_is_not_shown() -> None:
+    assert read_config({}).metrics_token is None
+    told = read_config({"COSIGNET_METRICS_TOKEN": "0123456789abcdef"})
+    assert told.metrics_token == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(told)

@@ -6,6 +6,7 @@ import secrets
 import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -72,9 +73,13 @@ def _serve_together(
 
     # On a loop that ends before the first worker is started: nothing of it is shared with them.
     listening = asyncio.run(prepare())
-    Supervisor(
-        options.workers, lambda lifeline: app.work(config, listening, lifeline=lifeline)
-    ).run()
+    with tempfile.TemporaryDirectory(prefix="cosignet-") as folder:
+
+        def work(lifeline: int, number: int) -> None:
+            place = app.Place(number, Path(folder))
+            app.work(config, listening, lifeline=lifeline, place=place)
+
+        Supervisor(options.workers, work).run()
 
 
 def migrate(options: argparse.Namespace) -> int:

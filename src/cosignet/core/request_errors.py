@@ -3,7 +3,7 @@
 Like those in `core/errors.py`: the docstring is the message and the cure.
 """
 
-from cosignet.core.errors import Limited, Refusal, Unavailable
+from cosignet.core.errors import Limited, Refusal, Unauthenticated, Unavailable
 
 
 class TooSlow(Refusal, code="request_timeout"):
@@ -12,6 +12,10 @@ class TooSlow(Refusal, code="request_timeout"):
 
 class RequestMalformed(Refusal, code="request_malformed"):
     """That is not a well-formed HTTP request. Send it with a library that speaks HTTP/1.1."""
+
+
+class MetricsTokenMissing(Unauthenticated, code="metrics_token_missing"):
+    """The token for metrics is missing or wrong. Send Authorization: Bearer and the token."""
 
 
 class HeadTooLarge(Refusal, code="head_too_large"):

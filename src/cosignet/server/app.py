@@ -20,15 +20,17 @@ from starlette.types import ASGIApp
 
 from cosignet.core.errors import SetupError
 from cosignet.core.limits import held_per_node
+from cosignet.server import logs
 from cosignet.server.config import Config
 from cosignet.server.connection import protocol_of
+from cosignet.server.exposition import Place
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
 from cosignet.server.web.unheard import refusal_in_bytes
-from cosignet.server.worker import sweep
+from cosignet.server.worker import share_figures, sweep
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
@@ -90,6 +92,7 @@ def run(
     on_start: Callable[[Runtime], Awaitable[None]],
 ) -> None:
     """Serve on uvloop until told to stop; raises as `serve` does."""
+    logs.set_up(config.log_format, config.log_level)
     uvloop.run(serve(config, host=host, port=port, on_start=on_start))
 
 
@@ -111,7 +114,7 @@ async def serve(
     await _serve(config, host, port, on_start, None)
 
 
-def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
+def work(config: Config, listening: OpenPort, *, lifeline: int, place: Place | None = None) -> None:
     """Serve on a port that is open already, as one of several processes, until told to stop.
 
     It stops, too, as soon as `lifeline`, a descriptor, reads as ended: then nobody supervises it.
@@ -120,12 +123,14 @@ def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
         SetupError: the database cannot be opened like this.
     """
 
+    logs.set_up(config.log_format, config.log_level)
+
     async def on_start(_: Runtime) -> None:
         loop = asyncio.get_running_loop()
         loop.add_reader(lifeline, _stop_alone, lifeline)
 
     host, port = listening.getsockname()[:2]
-    uvloop.run(_serve(config, host, port, on_start, [listening]))
+    uvloop.run(_serve(config, host, port, on_start, [listening], place))
 
 
 def _stop_alone(lifeline: int) -> None:
@@ -151,12 +156,14 @@ async def _serve(
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
     sockets: list[socket.socket] | None,
+    place: Place | None = None,
 ) -> None:
     places = held_per_node(_raise_descriptor_limit())
     async with opened(config) as found:
-        runtime = replace(found, limits=replace(found.limits, held_per_node=places))
+        limits = replace(found.limits, held_per_node=places)
+        runtime = replace(found, limits=limits, place=place or found.place)
         server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
-        background = asyncio.create_task(sweep(runtime))
+        background = asyncio.ensure_future(_background(runtime))
         # What is loaded by now stays for good: looking through it again would only hold requests.
         gc.collect()
         gc.freeze()
@@ -166,6 +173,11 @@ async def _serve(
             background.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await background
+
+
+async def _background(runtime: Runtime) -> None:
+    shares = runtime.metrics_token is not None and runtime.place.folder is not None
+    await asyncio.gather(sweep(runtime), *([share_figures(runtime)] if shares else []))
 
 
 def _raise_descriptor_limit() -> int:
@@ -215,6 +227,7 @@ def uvicorn_for(
         lifespan="off",
         interface="asgi3",
         access_log=False,  # paths are capabilities: whoever reads a log must not be able to decide
+        log_config=None,
         log_level="warning",
         server_header=False,
         date_header=True,

@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from cosignet.core.errors import SetupError
+from cosignet.server.logs import LogFormat, LogLevel
 
 DEFAULT_PUBLIC_URL = "http://localhost:8000"
 DEFAULT_DATA_DIR = "./cosignet-data"
@@ -19,6 +21,9 @@ SETTINGS = {
     "COSIGNET_DATABASE_URL": "sqlite:////absolute/path, sqlite:///relative/path or"
     " postgresql://user:password@host/database.",
     "COSIGNET_ENCRYPTION_KEY": "32 bytes in base64; seals what is stored and shown again.",
+    "COSIGNET_LOG_FORMAT": "text or json: how a line of the log is written.",
+    "COSIGNET_LOG_LEVEL": "debug, info, warning or error: the least that is logged.",
+    "COSIGNET_METRICS_TOKEN": "16 characters or more; who sends it as a bearer reads /metrics.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
@@ -26,6 +31,7 @@ CLIENT_SETTINGS = frozenset({"COSIGNET_API_KEY", "COSIGNET_BASE_URL", "COSIGNET_
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")
+METRICS_TOKEN_CHARACTERS_MIN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,10 @@ class Config:
     encryption_key: str | None = field(repr=False)
     """As given, in base64; None: the one in the data directory."""
     trust_api_invites: bool
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"
+    metrics_token: str | None = field(default=None, repr=False)
+    """None: nobody reads metrics."""
 
     @property
     def secure(self) -> bool:
@@ -63,9 +73,8 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
     public_url, rp_id = parse_public_url(values.get("COSIGNET_PUBLIC_URL", DEFAULT_PUBLIC_URL))
     data_dir = Path(values.get("COSIGNET_DATA_DIR", DEFAULT_DATA_DIR)).absolute()
     secure = public_url.startswith("https://")
-    invites = values.get("COSIGNET_API_INVITES", "activate" if secure else "trusted")
-    if invites not in API_INVITES:
-        raise SetupError(f"COSIGNET_API_INVITES is {invites!r}; use one of {API_INVITES}.")
+    default = "activate" if secure else "trusted"
+    invites = _one_of(API_INVITES, values, "COSIGNET_API_INVITES", default)
     return Config(
         public_url=public_url,
         rp_id=rp_id,
@@ -73,7 +82,28 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         database_url=values.get("COSIGNET_DATABASE_URL", f"sqlite:///{data_dir / 'cosignet.db'}"),
         encryption_key=values.get("COSIGNET_ENCRYPTION_KEY"),
         trust_api_invites=invites == "trusted",
+        log_format=_one_of(get_args(LogFormat), values, "COSIGNET_LOG_FORMAT", "text"),
+        log_level=_one_of(get_args(LogLevel), values, "COSIGNET_LOG_LEVEL", "warning"),
+        metrics_token=_token(values.get("COSIGNET_METRICS_TOKEN")),
     )
+
+
+def _one_of(choices: tuple[Any, ...], values: Mapping[str, str], name: str, default: str) -> Any:
+    value = values.get(name, default)
+    if value not in choices:
+        raise SetupError(f"{name} is {value!r}; use one of {', '.join(choices)}.")
+    return value
+
+
+def _token(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if len(text) < METRICS_TOKEN_CHARACTERS_MIN or not (text.isascii() and text.isprintable()):
+        raise SetupError(
+            f"COSIGNET_METRICS_TOKEN needs {METRICS_TOKEN_CHARACTERS_MIN} or more printable ASCII "
+            "characters. Make one: openssl rand -hex 16"
+        )
+    return text
 
 
 def parse_public_url(url: str) -> tuple[str, str]:

@@ -54,7 +54,9 @@ async def open_installation(
             trust_api_invites=config.trust_api_invites,
             clock=clock,
             random=random,
+            metrics_token=config.metrics_token,
         )
+        database.observer = runtime.meter
         await _ensure_organisations(runtime)
     except BaseException:
         await database.close()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from cosignet.core.limits import Limits
 from cosignet.core.request_errors import NodeFull, TooManyWaiting
+from cosignet.server.exposition import Place
+from cosignet.server.meter import Meter
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.webauthn import RelyingParty
@@ -114,6 +116,11 @@ class Waiters:
             for waiter in waiting:
                 waiter.wake()
 
+    @property
+    def held(self) -> int:
+        """How many places are taken."""
+        return self._all
+
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
@@ -134,6 +141,10 @@ class Runtime:
     """That many unpredictable bytes."""
     waiters: Waiters = field(default_factory=Waiters)
     limits: Limits = field(default_factory=Limits)
+    meter: Meter = field(default_factory=Meter)
+    metrics_token: str | None = field(default=None, repr=False)
+    """Who has it reads the meter; None: nobody does."""
+    place: Place = field(default_factory=Place)
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

@@ -5,10 +5,22 @@ import logging
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import practice, repeat, rotate, watch
+from cosignet.server.services import operate, practice, repeat, rotate, watch
 
 SWEEP_SECONDS = 1.0
+SHARE_SECONDS = 5.0
+"""So old are the figures of another process at most."""
 log = logging.getLogger("cosignet")
+
+
+async def share_figures(rt: Runtime) -> None:
+    """Leave this process's figures for the others behind its port, again and again."""
+    while True:
+        try:
+            await operate.leave_figures(rt)
+        except Exception:
+            log.exception("figures could not be shared")
+        await asyncio.sleep(SHARE_SECONDS)
 
 
 async def sweep(rt: Runtime) -> None:
@@ -23,9 +35,12 @@ async def sweep(rt: Runtime) -> None:
             await practice.log_unproven(rt)
             await repeat.forget(rt)
             await rotate.forget_ended(rt)
+            rt.meter.swept(rt.clock())
         except Refusal as refusal:
+            rt.meter.sweep_failed()
             log.warning("background work waits: %s", refusal)
         except Exception:
             # A defect in one kind of work must not end the others for good.
+            rt.meter.sweep_failed()
             log.exception("background work failed")
         await asyncio.sleep(SWEEP_SECONDS)

@@ -62,10 +62,11 @@ async def create(
     confirmation = _new(rt, key, request, context, now)
     if keeping is None:
         await confirmations.insert(rt.database, confirmation)
-        return confirmation
-    async with rt.database.transaction() as tx:
-        await keep_answer(tx, keeping, confirmation)
-        confirmations.append(tx, confirmation)
+    else:
+        async with rt.database.transaction() as tx:
+            await keep_answer(tx, keeping, confirmation)
+            confirmations.append(tx, confirmation)
+    rt.meter.created()
     return confirmation
 
 
@@ -84,6 +85,7 @@ async def cancel(rt: Runtime, key: ApiKey, confirmation: Confirmation) -> Confir
             await owe_deliveries(rt, tx, confirmation, Status.EXPIRED, at=at)
     if at is None:
         raise already_decided(await after_refusal(rt, confirmation.id))
+    rt.meter.decided("cancelled")
     return await current(rt, confirmation.id)
 
 

@@ -1,7 +1,9 @@
 """Running: whether this node can do its work."""
 
+from cosignet.core.errors import Unavailable
+from cosignet.server import exposition
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import approvers, installation, organisations
+from cosignet.server.store import approvers, figures, installation, organisations
 
 
 async def probe(rt: Runtime) -> None:
@@ -17,6 +19,34 @@ async def probe(rt: Runtime) -> None:
 async def clocks_apart_ms(rt: Runtime) -> int:
     """Return by how many milliseconds this node's clock is ahead of the database's, or behind."""
     return rt.clock() - await installation.now(rt.database.reader)
+
+
+async def expose(rt: Runtime, *, accept: str) -> tuple[bytes, str]:
+    """Return the figures of all processes of this node, and their media type.
+
+    It never fails because the database does, nor because another process of the node is stuck.
+    """
+    ours = await _figures(rt)
+    others = rt.place.gather()
+    return exposition.expose([ours, *others], accept=accept)
+
+
+async def leave_figures(rt: Runtime) -> None:
+    """Let the other processes of this node know this one's figures.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    rt.place.leave(await _figures(rt))
+
+
+async def _figures(rt: Runtime) -> list[exposition.Family]:
+    try:
+        waiting = await figures.waiting(rt.database.reader)
+    except Unavailable:
+        waiting = None
+    rt.meter.looked(held=rt.waiters.held, waiting=waiting, connections=rt.database.connections)
+    return exposition.families(rt.meter.registry, worker=rt.place.number)
 
 
 async def has_owner(rt: Runtime, slug: str) -> bool:

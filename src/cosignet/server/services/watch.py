@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from cosignet.core.access import ApiKey
-from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.confirmation import Confirmation, Wanted
 from cosignet.core.errors import NotFound
 from cosignet.server.ledger import current, visible
 from cosignet.server.runtime import Runtime, Share
@@ -90,9 +90,8 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
 async def page(
     rt: Runtime,
     key: ApiKey,
+    wanted: Wanted,
     *,
-    status: Status | None,
-    approver: str | None,
     before: tuple[int, str] | None,
     limit: int,
 ) -> Page:
@@ -101,8 +100,7 @@ async def page(
     items = await confirmations.page(
         rt.database.reader,
         key.organisation_id,
-        status=status,
-        approver=approver,
+        wanted,
         before=before,
         limit=limit + 1,
     )

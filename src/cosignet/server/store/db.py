@@ -6,7 +6,7 @@ keeps others from changing the rows it found until the transaction ends; SQLite,
 writer, leaves it out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
@@ -16,6 +16,36 @@ Listener: TypeAlias = Callable[[str | None], None]
 """Is told the key of what changed, after the change is durable; None: some may have been missed."""
 Lockable: TypeAlias = Literal["organisations", "api_keys", "approvers", "invites", "confirmations"]
 """Tables whose rows are locked by their id."""
+
+
+class Observer(Protocol):
+    """Is told how commits went."""
+
+    def now(self) -> float:
+        """Return seconds that only differences mean something of."""
+        ...
+
+    def committed(self, writers: int, seconds: float) -> None:
+        """Learn of a commit that so many shared."""
+        ...
+
+    def commit_failed(self) -> None:
+        """Learn of a commit that failed."""
+        ...
+
+
+class Unobserved:
+    """An observer that does not look."""
+
+    def now(self) -> float:
+        """Return nothing of meaning."""
+        return 0.0
+
+    def committed(self, writers: int, seconds: float) -> None:
+        """Forget it."""
+
+    def commit_failed(self) -> None:
+        """Forget it."""
 
 
 class Row(Protocol):
@@ -74,6 +104,13 @@ class Transaction(Reader, Protocol):
 
 class Database(Protocol):
     """One node's door to the store."""
+
+    observer: Observer
+
+    @property
+    def connections(self) -> Mapping[str, tuple[int, int]]:
+        """By what they are for, how many connections are in use and how many there may be."""
+        ...
 
     @property
     def poll_seconds(self) -> float:

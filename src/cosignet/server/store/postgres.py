@@ -13,12 +13,12 @@ A connection that is lost while a commit runs leaves everybody in doubt: the cal
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Listener, SqlValue
+from cosignet.server.store.db import Listener, Observer, SqlValue, Unobserved
 from cosignet.server.store.postgres_append import Appender
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
@@ -58,7 +58,7 @@ class _Block:
     async def __aexit__(self, _: object, refusal: BaseException | None, traceback: object) -> None:
         try:
             if refusal is None:
-                await self._transaction.commit()
+                await self._database.observed(self._transaction.commit())
             else:
                 await self._transaction.roll_back()
         finally:
@@ -74,9 +74,10 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, patient: bool = False) -> None:
         """Know the database of a URL; connections are opened when they are needed."""
+        self.observer: Observer = Unobserved()
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self.writers = Pool(partial(connect, url, "writes", patient=patient), WRITERS)
-        self._appender = Appender(self.writers)
+        self._appender = Appender(self.writers, self.observed)
         self._readers = Pool(partial(connect, url, "reads"), READERS)
         self._listener = PostgresListener(
             partial(connect, url, "listens"), CHANNEL, hear=self._hear, missed=self._missed
@@ -90,6 +91,22 @@ class PostgresDatabase:
     async def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row, as `Database` says."""
         await self._appender.append(insertion, values)
+
+    async def observed(self, commit: Coroutine[None, None, None], writers: int = 1) -> None:
+        """Commit what so many share, and let the observer know how that went."""
+        began = self.observer.now()
+        try:
+            await commit
+        except Exception:
+            self.observer.commit_failed()
+            raise
+        self.observer.committed(writers, self.observer.now() - began)
+
+    @property
+    def connections(self) -> dict[str, tuple[int, int]]:
+        """How many connections of each pool are in use, and how many there may be."""
+        pools = {"writes": self.writers, "reads": self._readers}
+        return {name: (pool.used, pool.size) for name, pool in pools.items()}
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, from any node."""

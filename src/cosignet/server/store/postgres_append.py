@@ -1,13 +1,18 @@
 """Rows that come at the same time are one statement on PostgreSQL, and one commit."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cosignet.core.errors import Unavailable
 from cosignet.server.store.additions import ROWS_MAX
 from cosignet.server.store.db import SqlValue
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_transaction import insert_together
+
+Observed: TypeAlias = Callable[[Coroutine[None, None, None], int], Awaitable[None]]
+"""Commits what so many share, and lets an observer know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,9 @@ class _Row:
 class Appender:
     """Inserts what has come while the rows before it were being inserted."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, observed: Observed) -> None:
         self._pool = pool
+        self._observed = observed
         self._waiting: dict[str, list[_Row]] = {}
         """By insertion."""
         self._task: asyncio.Task[None] | None = None
@@ -72,7 +78,8 @@ class Appender:
         try:
             wire = await self._pool.acquire()
             try:
-                await insert_together(wire, insertion, [row.values for row in rows])
+                inserting = insert_together(wire, insertion, [row.values for row in rows])
+                await self._observed(inserting, len(rows))
             finally:
                 self._pool.release(wire)
         except Exception as error:  # whatever it was: who waits must be told

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server.store.db import Listener, SqlValue
+from cosignet.server.store.db import Listener, Observer, SqlValue, Unobserved
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import SqliteReader
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
@@ -59,6 +59,8 @@ class SqliteDatabase:
         Raises:
             SetupError, sqlite3.Error: it cannot be opened.
         """
+        self.observer: Observer = Unobserved()
+        self.connections: dict[str, tuple[int, int]] = {}
         self._path = path
         self._clock = clock
         self._turn = asyncio.Lock()
@@ -168,6 +170,7 @@ class SqliteDatabase:
         async with self._turn:
             self._group = None
             self._open.clear()
+            began = self.observer.now()
             try:
                 failure = await self._sync(group)
                 if failure is not None and group.connection is not None:
@@ -175,6 +178,10 @@ class SqliteDatabase:
                     await self._replace(group.connection)
             finally:
                 self._open.set()
+        if failure is None:
+            self.observer.committed(group.writers, self.observer.now() - began)
+        else:
+            self.observer.commit_failed()
         # The next group goes first: its commit then runs while this one's answers are written.
         await asyncio.sleep(0)
         group.settle(failure)

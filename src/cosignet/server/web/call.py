@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
@@ -34,6 +36,8 @@ _FORM_FIELDS = 10
 _NUL = "\0"
 _NO_NUL = "the character U+0000 is not accepted"
 """PostgreSQL takes it in no text. A payload may hold it: canonical JSON writes it escaped."""
+NO_NUL_PATTERN = "^[^\\u0000]*$"
+"""The same, as JSON Schema says it."""
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -41,6 +45,21 @@ class Body(BaseModel):
     """A request body: unknown fields are refused, and no type is guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell what holds for all of them: which texts are taken, and that null says nothing."""
+        described = handler.resolve_ref_schema(handler(core_schema))
+        required = described.get("required", [])
+        properties: dict[str, Any] = described.get("properties", {})
+        for name, schema in properties.items():
+            if schema.get("type") == "string" and not schema.keys() & {"enum", "format"}:
+                schema.setdefault("pattern", NO_NUL_PATTERN)
+            if name not in required and {"type": "null"} not in schema.get("anyOf", ()):
+                properties[name] = {"anyOf": [schema, {"type": "null"}]}
+        return described
 
 
 class Nothing(Body):
@@ -93,6 +112,13 @@ class Call:
         if self.session is None:
             raise SignInNeeded
         return self.session
+
+    @property
+    def organisation_id(self) -> str | None:
+        """Whose this is, once a guard knows."""
+        if self.key is not None:
+            return self.key.organisation_id
+        return None if self.session is None else self.session.approver.organisation_id
 
     @property
     def wants_page(self) -> bool:

@@ -3,9 +3,19 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from secrets import compare_digest
 
 from cosignet.core.access import Scope
-from cosignet.core.errors import CrossSite, KeyInQuery, ScopeMissing, Unauthenticated
+from cosignet.core.errors import (
+    CrossSite,
+    KeyInQuery,
+    NotFound,
+    ScopeMissing,
+    Unauthenticated,
+)
+from cosignet.core.request_errors import MetricsTokenMissing
+from cosignet.server.secret import API_KEY_START
 from cosignet.server.services import access, session
 from cosignet.server.web.call import Call
 from cosignet.server.web.cookies import SESSION_COOKIE, cookie
@@ -27,7 +37,6 @@ def api_key(scope: Scope) -> Guard:
     """Let programs in whose API key has a scope."""
 
     async def check(call: Call) -> None:
-        _refuse_key_in_query(call)
         secret = call.header(API_KEY_HEADER)
         if not secret:
             raise Unauthenticated
@@ -73,7 +82,33 @@ PUBLIC = Guard("public", _let_through)
 """Says nothing about anybody."""
 
 
-def _refuse_key_in_query(call: Call) -> None:
-    for name in call.query_parameters:
-        if _LIKE_A_KEY.fullmatch(name):
+async def _check_metrics_token(call: Call) -> None:
+    wanted = call.runtime.metrics_token
+    if wanted is None:
+        raise NotFound
+    given = call.header("authorization") or ""
+    # Hashed first: comparing takes as long whatever was sent, its length included.
+    hashes = (sha256(text.encode("utf-8")).digest() for text in (given, f"Bearer {wanted}"))
+    if not compare_digest(*hashes):
+        raise MetricsTokenMissing
+
+
+METRICS = Guard("metrics", _check_metrics_token)
+"""The operator's monitoring, by a token of its own; without one set, nothing is there."""
+
+
+def refuse_key_in_query(call: Call, guard: Guard) -> None:
+    """Refuse a URL that holds an API key, whoever sends it: URLs are kept in logs and histories.
+
+    On every route that is what looks like a key of ours; where a key is asked for, also what is
+    only called one.
+
+    Raises:
+        KeyInQuery: it names the parameter.
+    """
+    if not call.scope["query_string"]:
+        return
+    for name, value in call.request.query_params.multi_items():
+        is_named_so = guard.scope is not None and _LIKE_A_KEY.fullmatch(name)
+        if is_named_so or value.startswith(API_KEY_START):
             raise KeyInQuery(field=name)

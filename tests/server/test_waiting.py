@@ -46,7 +46,7 @@ def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live
 def _nobody_is_left_waiting(live: Live) -> Iterator[None]:
     yield
     eventually(lambda: len(live.runtime.waiters) == 0)
-    assert live.runtime.waiters._events == {}
+    assert live.runtime.waiters._waiting == {}
 
 
 @pytest.fixture

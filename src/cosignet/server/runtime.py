@@ -26,11 +26,40 @@ class Share:
     places: int
 
 
-class Waiters:
-    """Who waits for which confirmation. A waiter is one event: no thread, no connection."""
+class Waiter:
+    """Somebody who sleeps until woken; a single future, as there may be ten thousand."""
+
+    __slots__ = ("_sleeping", "_woken")
 
     def __init__(self) -> None:
-        self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._woken = False
+        self._sleeping: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Wake; who is awake does not fall asleep the next time."""
+        self._woken = True
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep until woken, or for so many seconds of the monotonic clock."""
+        if not self._woken:
+            loop = asyncio.get_running_loop()
+            self._sleeping = loop.create_future()
+            alarm = loop.call_later(seconds, self.wake)
+            try:
+                await self._sleeping
+            finally:
+                alarm.cancel()
+                self._sleeping = None
+        self._woken = False
+
+
+class Waiters:
+    """Who waits for which confirmation: no thread, no connection for any of them."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[Waiter]] = defaultdict(set)
         self._taken: dict[str, int] = defaultdict(int)
         self._all = 0
         self.released = False
@@ -61,24 +90,24 @@ class Waiters:
                     del self._taken[share.whose]
 
     @contextmanager
-    def register(self, key: str) -> Generator[asyncio.Event]:
+    def register(self, key: str) -> Generator[Waiter]:
         """Be woken from now on. Read the state after this, or a wake-up could be lost."""
-        event = asyncio.Event()
-        self._events[key].add(event)
+        waiter = Waiter()
+        self._waiting[key].add(waiter)
         try:
-            yield event
+            yield waiter
         finally:
-            self._events[key].discard(event)
-            if not self._events[key]:
-                del self._events[key]
+            self._waiting[key].discard(waiter)
+            if not self._waiting[key]:
+                del self._waiting[key]
 
     def wake(self, key: str | None) -> None:
         """Wake whoever waits for a key; for None everybody, who then look for themselves."""
         if key is None:
             self._wake_all()
             return
-        for event in self._events.get(key, ()):
-            event.set()
+        for waiter in self._waiting.get(key, ()):
+            waiter.wake()
 
     def release(self) -> None:
         """Wake everybody, for ever."""
@@ -86,9 +115,9 @@ class Waiters:
         self._wake_all()
 
     def _wake_all(self) -> None:
-        for events in self._events.values():
-            for event in events:
-                event.set()
+        for waiting in self._waiting.values():
+            for waiter in waiting:
+                waiter.wake()
 
     @property
     def held(self) -> int:
@@ -96,7 +125,7 @@ class Waiters:
         return self._all
 
     def __len__(self) -> int:
-        return sum(len(events) for events in self._events.values())
+        return sum(map(len, self._waiting.values()))
 
 
 @dataclass(slots=True)

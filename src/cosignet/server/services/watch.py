@@ -81,7 +81,7 @@ async def get_own(
 async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confirmation:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
-    with rt.waiters.register(confirmation_id) as woken:
+    with rt.waiters.register(confirmation_id) as waiter:
         while True:
             found = await current(rt, confirmation_id)
             left = deadline - loop.time()
@@ -92,7 +92,7 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
             # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
             del found
-            await _sleep(woken, min(left, until_look, rt.database.poll_seconds))
+            await waiter.sleep(min(left, until_look, rt.database.poll_seconds))
 
 
 async def page(
@@ -127,12 +127,3 @@ async def expire_due(rt: Runtime) -> int:
         count += len(ids)
         if len(ids) < EXPIRY_BATCH:
             return count
-
-
-async def _sleep(woken: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await woken.wait()
-    except TimeoutError:
-        pass
-    woken.clear()

@@ -94,7 +94,7 @@ class PostgresDatabase:
         return await self._appender.append(insertion, values, room)
 
     async def observed(self, commit: Coroutine[None, None, None], writers: int = 1) -> None:
-        """Commit, and let the observer know how that went."""
+        """Commit what so many share, and let the observer know how that went."""
         began = self.observer.now()
         try:
             await commit

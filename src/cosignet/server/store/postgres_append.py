@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import TypeAlias
 
 from cosignet.core.errors import Unavailable
 from cosignet.server.store.additions import ROWS_MAX, Addition, Additions
@@ -14,13 +14,8 @@ from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_transaction import fetch_alone, insert_together
 from cosignet.server.store.postgres_wire import Wire
 
-
-class Observed(Protocol):
-    """Awaits a commit that several share, and lets an observer know how it went."""
-
-    def __call__(self, commit: Coroutine[None, None, None], writers: int) -> Awaitable[None]:
-        """Return what is awaited."""
-        ...
+Observed: TypeAlias = Callable[[Coroutine[None, None, None], int], Awaitable[None]]
+"""Commits what so many share, and lets an observer know."""
 
 
 @dataclass(frozen=True, slots=True)

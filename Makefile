@@ -59,6 +59,7 @@ judges: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Lig
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: python3 -m pip install uv' >&2; exit 1; }
 	@$(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
+	@$(LOCK) --extra otel -c requirements/server.txt pyproject.toml -o requirements/otel.txt
 	@$(LOCK) --extra server --group dev -c requirements/server.txt pyproject.toml -o requirements/dev.txt
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 

@@ -39,8 +39,8 @@ check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Styl
 	@$(PYTHON) -m tests.fuzz --short
 	@$(PYTHON) -m tools.judges
 
-.PHONY: fuzz
-fuzz: $(VENV)/dev.stamp ## Requests by the thousand against what the API says of itself, on both engines (minutes)
+.PHONY: fuzz-api
+fuzz-api: $(VENV)/dev.stamp ## Requests by the thousand against what the API says of itself, on both engines (minutes)
 	@$(PYTHON) -m tests.fuzz $(ARGS)
 
 .PHONY: bench

@@ -21,13 +21,14 @@ class TracedProcess(Process):
     """A server that was told of a collector."""
 
     collector = ""
+    delay_ms = "50"
 
     @property
     def environ(self) -> dict[str, str]:
         """Its settings: spans leave at once, and requests are not compressed."""
         return super().environ | {
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector,
-            "OTEL_BSP_SCHEDULE_DELAY": "50",
+            "OTEL_BSP_SCHEDULE_DELAY": self.delay_ms,
             "PYTHONWARNINGS": "default",
         }
 
@@ -78,6 +79,16 @@ def test_a_request_is_a_span_below_the_callers_and_tells_no_secret(
         }
     for secret in (key, asked, "confidential", "vendor="):
         assert not [body for body in collector.bodies if secret.encode() in body]
+
+
+def test_what_has_not_left_yet_leaves_when_the_server_stops(tmp_path: Path) -> None:
+    server = TracedProcess(tmp_path / "data")
+    with Collector() as collector:
+        server.collector, server.delay_ms = collector.url, "3600000"
+        with server:
+            assert Program(server.url, "").http.get("/readyz").is_success
+            assert collector.bodies == []
+    assert "GET /readyz" in {span.name for span in collector.spans()}
 
 
 MOODS: tuple[Mood, ...] = ("refuses", "hangs", "lies", "cuts off", "asks to wait")

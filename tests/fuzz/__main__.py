@@ -22,7 +22,7 @@ METRICS_TOKEN = secrets.token_hex(16)
 
 def main() -> int:
     """Fuzz on each engine that was named; return what the program is to leave behind."""
-    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make fuzz-api", description=__doc__)
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this engine")
     parser.add_argument("--examples", type=int, default=200, help="for each route (%(default)s)")
     parser.add_argument("--seed", type=int, help="make the same requests again")

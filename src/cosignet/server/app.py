@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -69,8 +69,10 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         runtime: Runtime,
         on_start: Callable[[Runtime], Awaitable[None]],
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
+        self._on_stop = on_stop
         self._runtime = runtime
         self._on_start = on_start
 
@@ -84,6 +86,8 @@ class Server(uvicorn.Server):
         """Answer everybody who waits with what there is, then stop."""
         self._runtime.waiters.release()
         await super().shutdown(sockets)
+        # Here, because uvicorn then ends the process by the very signal that told it to stop.
+        self._on_stop()
 
 
 def run(
@@ -174,9 +178,11 @@ async def _serve(
     async with opened(config) as found:
         limits = replace(found.limits, held_per_node=places)
         runtime = replace(found, limits=limits, place=place or found.place)
-        with wrapped(build(runtime)) as application:
+        with ExitStack() as until_stopped:
+            application = until_stopped.enter_context(wrapped(build(runtime)))
             served = uvicorn_config(runtime, host, port, application)
-            await _until_told(Server(served, runtime, on_start), runtime, sockets)
+            server = Server(served, runtime, on_start, until_stopped.close)
+            await _until_told(server, runtime, sockets)
 
 
 async def _until_told(

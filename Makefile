@@ -73,6 +73,7 @@ FUZZED = payload card context client_data attestation authenticator_data cbor cr
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: python3 -m pip install uv' >&2; exit 1; }
 	@$(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
+	@$(LOCK) --extra otel -c requirements/server.txt pyproject.toml -o requirements/otel.txt
 	@$(LOCK) --extra server --group dev -c requirements/server.txt pyproject.toml -o requirements/dev.txt
 	@$(LOCK) --group fuzz pyproject.toml -o requirements/fuzz.txt
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

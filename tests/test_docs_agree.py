@@ -32,7 +32,7 @@ from cosignet.core import (
 )
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
-from cosignet.server import app, config, install, ledger, worker
+from cosignet.server import app, config, install, ledger, tracing, worker
 from cosignet.server.services import access as keys
 from cosignet.server.services import decide, enroll, invite, practice, session
 from cosignet.server.web import call, errors, schemas, schemas_people, told
@@ -108,7 +108,7 @@ LIMITED = (
 SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, retention, errors, ledger, *SERVICES, app, worker, told)
+    for module in (*LIMITED, leaf, retention, errors, ledger, *SERVICES, app, worker, told, tracing)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | float | tuple)
 }

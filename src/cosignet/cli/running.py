@@ -7,6 +7,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,8 +41,23 @@ def serve(options: argparse.Namespace) -> int:
     if _workers(options, config) > 1:
         _serve_together(options, config, port, on_start)
     else:
-        app.run(config, host=options.host, port=port, on_start=on_start)
+        wrapped = _wrapping(config)
+        app.run(config, host=options.host, port=port, on_start=on_start, wrapped=wrapped)
     return 0
+
+
+def _wrapping(config: Config) -> app.Wrapping:
+    """Return what traces requests, where a collector is named and the packages are there."""
+    if not config.traces:
+        return nullcontext
+    try:
+        from cosignet.server.tracing import traced
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("opentelemetry"):
+            raise
+        say("OTEL_* name a collector. To trace requests: pip install 'cosignet[otel]'.")
+        return nullcontext
+    return traced
 
 
 def _workers(options: argparse.Namespace, config: Config) -> int:
@@ -71,11 +87,12 @@ def _serve_together(
 
     # On a loop that ends before the first worker is started: nothing of it is shared with them.
     listening = asyncio.run(prepare())
+    wrapped = _wrapping(config)
     with tempfile.TemporaryDirectory(prefix="cosignet-") as folder:
 
         def work(lifeline: int, number: int) -> None:
             place = app.Place(number, Path(folder))
-            app.work(config, listening, lifeline=lifeline, place=place)
+            app.work(config, listening, lifeline=lifeline, place=place, wrapped=wrapped)
 
         Supervisor(options.workers, work).run()
 

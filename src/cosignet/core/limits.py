@@ -94,7 +94,7 @@ def held_per_node(descriptors: int) -> int:
 CONFIGURABLE = {
     field.name: field.type
     for field in fields(Limits)
-    if field.name not in ("head_seconds", "body_seconds", "held_per_node")
+    if field.name not in ("head_seconds", "body_seconds", "held_per_node", "readiness_seconds")
 }
 """What an operator may set. How many a node can hold depends on its descriptors."""
 _NUMBER_MAX = 1_000_000_000

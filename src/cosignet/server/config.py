@@ -38,6 +38,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")
 METRICS_TOKEN_CHARACTERS_MIN = 16
+COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Config:
     log_level: LogLevel = "warning"
     metrics_token: str | None = field(default=None, repr=False)
     """None: nobody reads metrics."""
+    traces: bool = False
+    """Whether OTEL_* name a collector; OpenTelemetry reads the rest of them itself."""
 
     @property
     def secure(self) -> bool:
@@ -100,7 +103,14 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         metrics_token=_token(values.get("COSIGNET_METRICS_TOKEN")),
         trusted_proxies=_proxies(values.get("COSIGNET_TRUSTED_PROXIES", "")),
         limits=parse_limits(values.get("COSIGNET_LIMITS", "")),
+        traces=_traces(environ),
     )
+
+
+def _traces(environ: Mapping[str, str]) -> bool:
+    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "otlp")
+    return any(map(environ.get, COLLECTORS)) and exporter == "otlp" and not off
 
 
 def _one_of(choices: tuple[Any, ...], values: Mapping[str, str], name: str, default: str) -> Any:

@@ -112,6 +112,7 @@ async def _check_metrics_token(call: Call) -> None:
     wanted = call.runtime.metrics_token
     if wanted is None:
         raise NotFound
+    take_for_address(call)
     given = call.header("authorization") or ""
     # Hashed first: comparing takes as long whatever was sent, its length included.
     hashes = (sha256(text.encode("utf-8")).digest() for text in (given, f"Bearer {wanted}"))

@@ -334,12 +334,16 @@ def answering(
 OURS = {("/healthz", "*"): (200, b'{"status":"ok"}'), ("/readyz", "*"): (200, b"")}
 
 
-def reached(url: str, port: int | None) -> dict[str, str]:
-    async def work() -> dict[str, str]:
+def findings(url: str, port: int | None) -> list[Finding]:
+    async def work() -> list[Finding]:
         settings = read_config({"COSIGNET_PUBLIC_URL": url})
-        return {one.check: one.result async for one in reach.examine(settings, port)}
+        return [one async for one in reach.examine(settings, port)]
 
     return asyncio.run(work())
+
+
+def reached(url: str, port: int | None) -> dict[str, str]:
+    return {one.check: one.result for one in findings(url, port)}
 
 
 @pytest.mark.parametrize(
@@ -373,8 +377,13 @@ def test_where_nobody_answers_it_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "trusted", "result"),
-    [(200, True, "OK"), (421, True, "FAIL"), (404, True, "FAIL"), (200, False, "WARN")],
+    ("status", "trusted", "result", "words"),
+    [
+        (200, True, "OK", ""),
+        (421, True, "FAIL", "pass Host on"),
+        (404, True, "FAIL", "every path"),
+        (200, False, "WARN", "certificate"),
+    ],
 )
 def test_the_public_url_is_asked_as_people_reach_it(
     tmp_path: Path,
@@ -382,12 +391,15 @@ def test_the_public_url_is_asked_as_people_reach_it(
     status: int,
     trusted: bool,
     result: str,
+    words: str,
 ) -> None:
     tls = certificate(tmp_path)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "localhost.pem"))
     with answering({("/", "*"): (status, b"")}, tls) as port:
-        assert reached(f"https://localhost:{port}", None) == {"public url": result}
+        [found] = findings(f"https://localhost:{port}", None)
+    assert (found.check, found.result) == ("public url", result)
+    assert words in found.cure
 
 
 def test_what_is_silent_or_speaks_something_else_is_unheard(

@@ -51,6 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cure = refusal.cure() if not refusal.detail else ""
         print(" ".join(filter(None, (*parts, cure))), file=sys.stderr)
         return 1
+    except OSError as error:
+        # A disk that is full or read-only, or a folder of somebody else's.
+        words = error.strerror or str(error)
+        print(f"{error.filename}: {words}." if error.filename else f"{words}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -50,7 +50,7 @@ async def end_prompts(tx: Transaction, until: int, limit: int) -> int:
     """End some prompts that would have ended up to a time (unix milliseconds); return how many."""
     return await tx.execute(
         "DELETE FROM ceremonies WHERE expires_at <= $1 AND (purpose, subject) IN (SELECT purpose,"
-        " subject FROM ceremonies WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+        " subject FROM ceremonies WHERE expires_at <= $1 LIMIT $2)",
         until,
         limit,
     )

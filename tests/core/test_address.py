@@ -2,6 +2,7 @@
 
 import pytest
 
+from cosignet.core import address
 from cosignet.core.address import HOPS_MAX, limited_address, parse_networks
 
 PROXIES = parse_networks("10.0.0.0/24 fd00::/64, 192.0.2.9")
@@ -128,3 +129,10 @@ def test_a_proxy_that_writes_one_header_does_not_vouch_for_the_other(
         PROXY, forwarded_for=[forwarded_for], forwarded=[forwarded], trusted=PROXIES
     )
     assert found == limited_as
+
+
+def test_what_is_too_long_for_an_address_is_not_kept_in_memory() -> None:
+    before = address._parsed.cache_info().currsize
+    for lie in ("1" * 5000, "[" + ":" * 5000 + "]"):
+        assert limited_address(PROXY, forwarded_for=[lie], trusted=PROXIES) == PROXY
+    assert address._parsed.cache_info().currsize == before

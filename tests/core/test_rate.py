@@ -68,3 +68,17 @@ def test_who_goes_on_is_not_forgotten_in_a_crowd() -> None:
     for number in range(1000):
         buckets.take(f"{number}", rate, 0.0)
         assert buckets.take("x", rate, 0.0) > 0
+
+
+def test_who_was_quiet_for_long_has_saved_nothing_up() -> None:
+    buckets, rate = Buckets(10), Rate(3, 60)
+    buckets.take("x", rate, 0.0)
+    assert sum(not buckets.take("x", rate, 10_000.0) for _ in range(10)) == rate.times
+
+
+def test_a_crowd_that_only_goes_on_makes_nobody_forgotten() -> None:
+    buckets, rate = Buckets(4), Rate(9, 60)
+    for whose in "abcdcdcdcd":
+        buckets.take(whose, rate, 0.0)
+    assert len(buckets) == 4
+    assert buckets.wait("a", Rate(1, 60), 0.0) > 0

@@ -111,7 +111,7 @@ def _client(nodes: Sequence[str], trusted: tuple[Network, ...]) -> Address | Non
 
 def _node(text: str) -> Address | None:
     """Read a node (RFC 7239, section 6), or what X-Forwarded-For has in its place."""
-    found = _NODE.fullmatch(text) if len(text) <= _NODE_CHARACTERS_MAX else None
+    found = _NODE.fullmatch(text)
     return None if found is None else _address(next(filter(None, found.groups())))
 
 

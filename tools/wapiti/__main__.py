@@ -30,6 +30,8 @@ MODULES = (
 NOWHERE = "http://127.0.0.1:9/"
 ATTACK_SECONDS_MAX = 60
 """Of one module; it would otherwise try for as long as it finds something to try."""
+PAGES_LEAST = 50
+"""Fewer, and it has not found its way in."""
 
 
 def _seed(live: Live, url: str) -> tuple[list[str], str, str]:
@@ -72,10 +74,21 @@ def _scan(folder: Path) -> dict[str, Any]:
         command += ["--verify-ssl", "0", "-v", "1", "-f", "json", "-o", str(REPORT)]
         REPORT.parent.mkdir(exist_ok=True)
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        (folder.parent / "wapiti.log").write_text(ran.stdout + ran.stderr, "utf-8")
+        REPORT.with_suffix(".log").write_text(ran.stdout + ran.stderr, "utf-8")
         if ran.returncode:
             raise SystemExit(ran.stdout[-4000:] + ran.stderr[-4000:])
     return json.loads(REPORT.read_text("utf-8"))
+
+
+def findings(report: dict[str, Any]) -> list[str]:
+    """Return what a report of Wapiti's holds against the server."""
+    found = {
+        f"{kind}: {one['method']} {one['path']}: {one['info']}"
+        for group in ("vulnerabilities", "anomalies")
+        for kind, several in report[group].items()
+        for one in several
+    }
+    return sorted(found)
 
 
 def main() -> int:
@@ -85,16 +98,11 @@ def main() -> int:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         report = _scan(Path(folder))
-    found = [
-        f"{kind}: {one['method']} {one['path']}: {one['info']}"
-        for group in ("vulnerabilities", "anomalies")
-        for kind, several in report[group].items()
-        for one in several
-    ]
-    print(*sorted(set(found)), sep="\n")
+    found = findings(report)
+    print(*found, sep="\n")
     crawled = report["infos"]["crawled_pages_nbr"]
     print(f"Wapiti: {len(found)} findings on {crawled} pages, {time.perf_counter() - began:.0f} s")
-    return int(bool(found) or crawled == 0)
+    return int(bool(found) or crawled < PAGES_LEAST)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 
 import httpx2
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -30,7 +30,9 @@ from cosignet.server.services import access
 NOW = 1_800_000_000_000
 TTLS = (1, 30, 180)
 TOKENS = ("first-run", "second-run")
-SHORT = settings(max_examples=10, stateful_step_count=25)
+QUICK = tuple(phase for phase in Phase if phase not in (Phase.shrink, Phase.explain))
+"""Making a failure smaller takes minutes, and a short run is short already."""
+SHORT = settings(max_examples=10, stateful_step_count=25, phases=QUICK)
 ALWAYS = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
 
 

@@ -51,6 +51,13 @@ bench: $(VENV)/dev.stamp ## Measure, each figure beside its floor
 crowd: $(VENV)/dev.stamp ## Measure ten thousand who wait, on both engines, and a server that is besieged
 	@$(PYTHON) -m bench.crowd $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/dev.stamp ## Races and kills by the thousand, on both engines: an hour
+	@for engine in sqlite postgres; do $(PYTHON) -m tests.races --engine $$engine || exit 1; done
+	@$(PYTHON) -m tests.kills --kills 1000
+	@$(PYTHON) -m tests.kills --kills 300 --engine postgres
+	@$(PYTHON) -m tests.kills --kills 200 --engine postgres --what database
+
 .PHONY: screens
 screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, into .build/screens
 	@$(PYTHON) -m tests.e2e.screens .build/screens $(ARGS)

@@ -6,6 +6,7 @@ computed, with no leaf twice, no gap, and one root for every size that was signe
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -97,7 +98,10 @@ async def opened(folder: Path, **settings: str) -> AsyncGenerator[Book]:
     """Open a log in a folder, on the engine in use."""
     own = {"COSIGNET_DATA_DIR": str(folder)} | engines.settings(folder, migrated=True)
     found = await open_installation(
-        read_config(own | settings), clock=now_ms, random=secrets.token_bytes
+        read_config(own | settings),
+        clock=now_ms,
+        random=secrets.token_bytes,
+        monotonic=time.monotonic,
     )
     try:
         yield Book(found.runtime)

@@ -187,7 +187,7 @@ def test_of_all_who_decide_at_once_at_two_nodes_one_wins_and_no_read_goes_back(
     owner = Person(first.url, base_url=first.listens_at)
     owner.register(first.command("invite", "create").stdout.strip(), "alex")
     key = first.command("apikey", "create", "--name", "deployer").stdout.strip()
-    here, there = Program(first.listens_at, key), Program(second.listens_at, key)
+    here, there = (Program(node.listens_at, key, first.url) for node in (first, second))
     owner.http.get("/confirm/" + here.ask("alex")["id"])  # gives the page's cookie
     seen: Counter[str] = Counter()
     with (

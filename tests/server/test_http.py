@@ -172,7 +172,7 @@ def test_a_browser_that_has_a_file_is_not_sent_it_again(live: Live) -> None:
 def test_openapi_names_every_route_and_only_those(live: Live) -> None:
     document = Person(live.url).http.get("/api/openapi.json").json()
     named = {(m.upper(), p) for p, methods in document["paths"].items() for m in methods}
-    assert named == {(row.method, row.path) for row in ROUTES}
+    assert named == {(row.method, row.path.replace("*}", "}")) for row in ROUTES}
     assert document["openapi"] == "3.1.0"
     operations = [op for methods in document["paths"].values() for op in methods.values()]
     ids = [operation["operationId"] for operation in operations]

@@ -68,8 +68,11 @@ NEEDS_MORE = {
     "POST /account/approvers/{id}/activate",
     "POST /account/approvers/{id}/invite",
     "POST /account/key",
+    "GET /public/log/proofs/inclusion",
+    "GET /public/log/proofs/consistency",
 }
-"""Nobody succeeds here by who they are: a passkey's answer, or the page's token, is asked for."""
+"""Nobody succeeds here by who they are: a passkey's answer, the page's token, or what is to be
+proven, is asked for."""
 OF_AN_ORGANISATION = [
     row for row in ROUTES if "{" in row.path and row.path.startswith(("/api/", "/account/"))
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import httpx2
 from tests.live import Live
 from tests.people import JSON, PAYLOAD, Person, Program, raise_for
+from tests.server.logbook import publish_all
 
 from cosignet.core.access import MintedKey, Role, Scope
 from cosignet.server.ledger import MONITOR_KEY_PURPOSE
@@ -121,6 +122,15 @@ class Home:
         raise_for(self.asked.approve(asked))
         return asked
 
+    def logged(self) -> str:
+        """Return a confirmation whose evidence a signed head of the log covers."""
+        approved = self.approved()
+        publish_all(self.live)
+        return approved
+
+    def tile(self) -> str:
+        return "0/000.p/1"
+
     def consumed(self) -> str:
         approved = self.approved()
         raise_for(self.admin.post(f"/api/confirmations/{approved}/consume", CONSUME))
@@ -151,6 +161,8 @@ SUBJECTS: dict[str, Callable[[Home], str]] = {
     "/api/keys/{id}": Home.key_id,
     "/account/passkeys/{id}": Home.asked_passkey,
     "/account/approvers/{id}": Home.asked_id,
+    "/public/log/tile/": Home.tile,
+    "/public/log/entries/": Home.logged,
 }
 """What stands for the parameter of a path, by the row or by how the path begins."""
 BODIES: dict[str, JSON] = {
@@ -203,6 +215,7 @@ class World:
         self.home = Home(live, live.run(access.default_organisation))
         self.away = Home(live, live.run(_another))
         self.homes = {home.slug: home for home in (self.home, self.away)}
+        self.home.logged()  # so that the log is not empty
         self.http = httpx2.Client(base_url=live.url, timeout=40)
         self.callers = [*self._ended(), *self._nobody(), *self._keys(), *self._sessions()]
 

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from tests.live import Live
 from tests.people import JSON, Person, Program, raise_for
-from tests.server.logbook import Book, on_log
+from tests.server.logbook import Book, on_log, publish_all
 from tests.server.rows import check, opened
 from tests.server.test_log_routes import (
     approved,
     assert_holds,
     code_of,
     get,
-    publish_all,
 )
 
 from cosignet.core.log_errors import LogFull, LogRefuses

@@ -28,6 +28,7 @@ from cosignet.server.services import access, invite
 from cosignet.server.store import organisations
 from cosignet.server.store.organisations import Organisation
 from cosignet.server.store.sqlite import SqliteDatabase
+from cosignet.server.worker import background
 
 Answer = TypeVar("Answer")
 START_SECONDS = 30
@@ -78,6 +79,8 @@ class Live:
     settings: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock = field(default_factory=Clock)
     limits: Limits = field(default_factory=Limits)
+    works: bool = False
+    """Whether it does its background work, too: else nothing happens by itself."""
     runtime: Runtime = field(init=False)
     engine: Engine = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
@@ -124,10 +127,13 @@ class Live:
         server = app.Server(uvicorn_config, self.runtime, on_start)
         serving = asyncio.create_task(server._serve())
         await listening.wait()
+        beside = asyncio.create_task(background(self.runtime) if self.works else asyncio.sleep(0))
         started.set()
         await self._stop.wait()
         server.should_exit = True
         await serving
+        beside.cancel()
+        await asyncio.wait([beside])
         await self.runtime.database.close()
 
     @property

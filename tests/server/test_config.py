@@ -70,6 +70,7 @@ def test_every_setting_can_stand_in_a_file(name: str, tmp_path: Path) -> None:
     value = {
         "COSIGNET_PUBLIC_URL": "https://approve.example",
         "COSIGNET_API_INVITES": "activate",
+        "COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes",
     }.get(name, "sqlite:////var/lib/x")
     file = tmp_path / "value"
     file.write_text(f"{value}\n")

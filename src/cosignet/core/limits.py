@@ -23,6 +23,14 @@ DESCRIPTORS_RESERVED_MIN = 128
 """Never given to who waits: the database, logs, and everybody who only asks something."""
 
 
+SENDING_PER_NODE_MAX = 128
+"""Deliveries that one node sends at the same time."""
+SENDING_PER_WEBHOOK_MAX = 16
+"""Likewise to one endpoint; to one whose last attempt failed, one at a time."""
+LEASE_SECONDS = 30
+"""When whoever was to send a delivery, and has not said how that went, is taken to have ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one node allows; tests allow less, so as not to wait."""
@@ -33,6 +41,9 @@ class Limits:
     held_per_organisation: int = HELD_PER_ORGANISATION_MAX
     held_per_page: int = HELD_PER_PAGE_MAX
     held_per_node: int = HELD_PER_NODE_MAX
+    sending_per_node: int = SENDING_PER_NODE_MAX
+    sending_per_webhook: int = SENDING_PER_WEBHOOK_MAX
+    lease_seconds: float = LEASE_SECONDS
 
 
 def held_per_node(descriptors: int) -> int:

@@ -20,12 +20,15 @@ SETTINGS = {
     " postgresql://user:password@host/database.",
     "COSIGNET_ENCRYPTION_KEY": "32 bytes in base64; seals what is stored and shown again.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
+    "COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes or no: whether webhooks may lead to this machine and"
+    " its network, by http, too; for development.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
 CLIENT_SETTINGS = frozenset({"COSIGNET_API_KEY", "COSIGNET_BASE_URL", "COSIGNET_USER"})
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")
+YES_OR_NO = ("yes", "no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Config:
     encryption_key: str | None = field(repr=False)
     """As given, in base64; None: the one in the data directory."""
     trust_api_invites: bool
+    allow_private_webhooks: bool
 
     @property
     def secure(self) -> bool:
@@ -63,16 +67,17 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
     public_url, rp_id = parse_public_url(values.get("COSIGNET_PUBLIC_URL", DEFAULT_PUBLIC_URL))
     data_dir = Path(values.get("COSIGNET_DATA_DIR", DEFAULT_DATA_DIR)).absolute()
     secure = public_url.startswith("https://")
-    invites = values.get("COSIGNET_API_INVITES", "activate" if secure else "trusted")
-    if invites not in API_INVITES:
-        raise SetupError(f"COSIGNET_API_INVITES is {invites!r}; use one of {API_INVITES}.")
+    default_invites = "activate" if secure else "trusted"
     return Config(
         public_url=public_url,
         rp_id=rp_id,
         data_dir=data_dir,
         database_url=values.get("COSIGNET_DATABASE_URL", f"sqlite:///{data_dir / 'cosignet.db'}"),
         encryption_key=values.get("COSIGNET_ENCRYPTION_KEY"),
-        trust_api_invites=invites == "trusted",
+        trust_api_invites=_one_of(API_INVITES, values, "COSIGNET_API_INVITES", default_invites)
+        == "trusted",
+        allow_private_webhooks=_one_of(YES_OR_NO, values, "COSIGNET_ALLOW_PRIVATE_WEBHOOKS", "no")
+        == "yes",
     )
 
 
@@ -110,6 +115,13 @@ def parse_public_url(url: str) -> tuple[str, str]:
     standard = {"http": 80, "https": 443}[parts.scheme]
     suffix = "" if port in (None, standard) else f":{port}"
     return f"{parts.scheme}://{host}{suffix}", host
+
+
+def _one_of(words: tuple[str, ...], values: Mapping[str, str], setting: str, default: str) -> str:
+    value = values.get(setting, default)
+    if value not in words:
+        raise SetupError(f"{setting} is {value!r}; use one of {words}.")
+    return value
 
 
 def _values(environ: Mapping[str, str]) -> dict[str, str]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
 from cosignet.server.ledger import MONITOR_KEY_PURPOSE
+from cosignet.server.outbound.http import Outside
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SECRET_BYTES, Sealer
-from cosignet.server.store import confirmations, installation, organisations
+from cosignet.server.store import confirmations, deliveries, installation, organisations
 from cosignet.server.store.connect import is_shared, open_database, sqlite_path
 from cosignet.server.store.db import Database
 from cosignet.server.store.installation import Installation
@@ -52,6 +53,7 @@ async def open_installation(
             public_url=config.public_url,
             sealer=sealer,
             trust_api_invites=config.trust_api_invites,
+            outside=Outside(allow_private=config.allow_private_webhooks),
             clock=clock,
             random=random,
         )
@@ -60,6 +62,7 @@ async def open_installation(
         await database.close()
         raise
     database.listen(confirmations.TOPIC, runtime.waiters.wake)
+    database.listen(deliveries.TOPIC, lambda _: runtime.owed.set())
     return Opened(runtime, applied)
 
 

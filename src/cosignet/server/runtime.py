@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cosignet.core.limits import Limits
 from cosignet.core.request_errors import NodeFull, TooManyWaiting
+from cosignet.server.outbound.http import Outside
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.webauthn import RelyingParty
@@ -103,7 +104,11 @@ class Runtime:
     """Unix milliseconds."""
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
+    outside: Outside
+    """The door to other people's servers."""
     waiters: Waiters = field(default_factory=Waiters)
+    owed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when webhooks are owed something; whoever sends looks for themselves."""
     limits: Limits = field(default_factory=Limits)
 
     def new_id(self) -> str:

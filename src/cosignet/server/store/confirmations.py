@@ -200,6 +200,17 @@ async def due(reader: Reader, limit: int) -> list[str]:
     return [row["id"] for row in rows]
 
 
+async def outlast_decisions(tx: Transaction, organisation_id: str) -> None:
+    """Return when every decision has ended that may have begun before what is committed by now.
+
+    SQLite has one writer: there none is under way.
+    """
+    await tx.fetch(
+        "SELECT id FROM confirmations WHERE status = 'pending' AND organisation_id = $1 FOR SHARE",
+        organisation_id,
+    )
+
+
 async def consume(
     tx: Transaction, confirmation_id: str, *, api_key_id: str, token_hash: bytes
 ) -> bool:

@@ -14,7 +14,9 @@ SqlValue: TypeAlias = "str | int | bytes | bool | None"
 Found = TypeVar("Found")
 Listener: TypeAlias = Callable[[str | None], None]
 """Is told the key of what changed, after the change is durable; None: some may have been missed."""
-Lockable: TypeAlias = Literal["organisations", "api_keys", "approvers", "invites", "confirmations"]
+Lockable: TypeAlias = Literal[
+    "organisations", "api_keys", "approvers", "invites", "confirmations", "webhooks"
+]
 """Tables whose rows are locked by their id."""
 
 

@@ -4,7 +4,8 @@ Each transaction has a connection of its own and commits on its own; the server 
 READ COMMITTED: the condition inside an UPDATE decides, looked at again after waiting for a row that
 another transaction held. What depends on other rows than the one it changes locks them first
 (`Transaction.lock`, `FOR SHARE`), in this order: organisation, API key, approvers by id, invite,
-confirmation, credential. Whoever needs two takes them in that order, so nobody waits in a circle.
+confirmation, credential, webhook, delivery. Whoever needs two takes them in that order, so nobody
+waits in a circle.
 
 A connection that is lost while a commit runs leaves everybody in doubt: the caller gets
 `Unavailable`, and whoever reads next reads the truth.

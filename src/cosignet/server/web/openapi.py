@@ -1,7 +1,7 @@
 """The API's description (OpenAPI 3.1), made from the route table: it names what there is."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from cosignet import __version__
 from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, WAIT_SECONDS_MAX, Status
+from cosignet.core.delivery import DeliveryStatus
 from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_CHARACTERS,
     IDEMPOTENCY_KEY_HEADER,
@@ -25,6 +26,8 @@ _QUERY: dict[str, dict[str, Any]] = {
     "wait": {"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0},
     "status": {"type": "string", "enum": [str(status) for status in Status]},
     "username": {"type": "string"},
+    "webhookId": {"type": "string"},
+    "confirmationId": {"type": "string"},
     "limit": {
         "type": "integer",
         "minimum": 1,
@@ -33,6 +36,13 @@ _QUERY: dict[str, dict[str, Any]] = {
     },
     "cursor": {"type": "string", "description": "`nextCursor` of the page before."},
 }
+_QUERY_OF: dict[tuple[str, str], dict[str, Any]] = {
+    ("/api/webhook-deliveries", "status"): {
+        "type": "string",
+        "enum": [str(status) for status in DeliveryStatus],
+    }
+}
+"""Where one route means something else by a name."""
 
 _IDEMPOTENCY_KEY = {
     "name": IDEMPOTENCY_KEY_HEADER,
@@ -83,7 +93,7 @@ def _operation(row: Row) -> dict[str, Any]:
         "operationId": f"{row.endpoint.__module__.rpartition('.')[2]}_{row.endpoint.__name__}",
         "summary": (row.endpoint.__doc__ or "").strip().rstrip("."),
         "security": [{"apiKey": []}] if row.guard.scope else [],
-        "parameters": [*map(_path_parameter, _placeholders(row.path)), *map(_query, row.query)],
+        "parameters": [*map(_path_parameter, _placeholders(row.path)), *_queries(row)],
         "responses": {
             str(row.status): {
                 "description": "Done.",
@@ -138,5 +148,7 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _query(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "schema": _QUERY[name]}
+def _queries(row: Row) -> Iterator[dict[str, Any]]:
+    for name in row.query:
+        schema = _QUERY_OF.get((row.path, name)) or _QUERY[name]
+        yield {"name": name, "in": "query", "schema": schema}

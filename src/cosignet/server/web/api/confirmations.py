@@ -24,9 +24,11 @@ from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid, NotSupported
 from cosignet.core.idempotency import Kept
 from cosignet.core.payload import canonical_payload
+from cosignet.core.wire import outcome, summary
 from cosignet.server.services import ask, consume, watch
-from cosignet.server.web.answers import created, full, json_answer, outcome, summary
+from cosignet.server.web.answers import created, full, json_answer
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
+from cosignet.server.web.cursor import parse_cursor, write_cursor
 from cosignet.server.web.idempotency import kept_answer
 from cosignet.server.web.waiting import unless_gone
 
@@ -109,12 +111,11 @@ async def list_(call: Call) -> Response:
         call.api_key,
         status=_status(call.query("status")),
         approver=call.query("username"),
-        before=_before(call.query("cursor")),
+        before=parse_cursor(call.query("cursor")),
         limit=call.query_number("limit", default=PAGE_SIZE_DEFAULT, low=1, high=PAGE_SIZE_MAX),
     )
-    cursor = None if page.next_before is None else "{}.{}".format(*page.next_before)
     items = [summary(item, call.runtime.public_url) for item in page.items]
-    return json_answer({"items": items, "nextCursor": cursor})
+    return json_answer({"items": items, "nextCursor": write_cursor(page.next_before)})
 
 
 async def cancel(call: Call, _: Nothing) -> Response:
@@ -172,12 +173,3 @@ def _status(text: str | None) -> Status | None:
     if text not in list(Status):
         raise FieldInvalid("one of " + ", ".join(Status), field="status")
     return Status(text)
-
-
-def _before(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    at, _, last = cursor.partition(".")
-    if not (at.isascii() and at.isdigit() and len(at) <= 15 and last):
-        raise FieldInvalid("take nextCursor of the page before", field="cursor")
-    return int(at), last

@@ -1,0 +1,1 @@
+"""Every socket that this server opens itself."""

@@ -21,6 +21,7 @@ STORELESS = frozenset(
         "test_http",
         "test_keys",
         "test_markup",
+        "test_outside",
         "test_qr",
         "test_static_files",
         "test_transport",

@@ -215,8 +215,8 @@ def _answered(response: httpcore2.Response) -> Answered:
 def _words(error: BaseException) -> str:
     """Say what went wrong, as the innermost cause has it."""
     inner = error
-    while (below := inner.__cause__ or inner.__context__) is not None:
-        inner = below
+    while inner.__cause__ is not None:
+        inner = inner.__cause__
     if isinstance(inner, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {inner.verify_message}"
     if isinstance(inner, OSError) and inner.strerror:

@@ -79,7 +79,7 @@ async def rotate(
     changed = await tx.execute(
         "UPDATE webhooks SET secret_sealed = $2, old_secret_sealed = secret_sealed,"
         " rotated_at = $3, old_secret_ends_at = $4 WHERE id = $1 AND revoked_at IS NULL"
-        " AND ($4 <= $3 OR old_secret_ends_at IS NULL OR old_secret_ends_at <= $3)",
+        " AND (CAST($4 AS BIGINT) <= $3 OR old_secret_ends_at IS NULL OR old_secret_ends_at <= $3)",
         webhook_id,
         sealed,
         now,

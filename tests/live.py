@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -236,7 +236,9 @@ class Process:
         program: str = "cosignet",
         options: Sequence[str] = (),
         public_url: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ):
+        self.settings = dict(settings or {})
         self.port = port or free_port()
         self.listens_at = f"http://localhost:{self.port}"
         self.url = public_url or self.listens_at
@@ -249,7 +251,7 @@ class Process:
         """The environment of every command on this installation."""
         own = {"COSIGNET_DATA_DIR": str(self.data_dir), "COSIGNET_PUBLIC_URL": self.url}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")}
-        return inherited | own | engines.settings(self.data_dir)
+        return inherited | own | engines.settings(self.data_dir) | self.settings
 
     def __enter__(self) -> "Process":
         self.stderr = self.data_dir.with_name(f"{self.data_dir.name}.{self.port}.stderr")

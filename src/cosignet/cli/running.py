@@ -77,6 +77,19 @@ def _serve_together(
     ).run()
 
 
+def worker(options: argparse.Namespace) -> int:
+    """Do what `serve` does in the background, in a process of its own."""
+    config = read_config()
+    if not is_shared(config.database_url):
+        raise SetupError(
+            "On SQLite `cosignet serve` does the background work, and no other process can. "
+            "Workers of their own need PostgreSQL: set COSIGNET_DATABASE_URL."
+        )
+    say("Cosignet works in the background; webhooks are sent from here.", *_warnings(config))
+    app.run_background(config)
+    return 0
+
+
 def migrate(options: argparse.Namespace) -> int:
     """Bring the database up to date."""
     config = read_config()
@@ -108,6 +121,7 @@ async def _announce(rt: Runtime, config: Config) -> None:
             "API keys of scope `admin` can enrol approvers without your say "
             "(COSIGNET_API_INVITES=trusted); choose `activate` before others rely on this server."
         )
+    say(*_warnings(config))
     link = await invite.for_owner(rt, await access.default_organisation(rt))
     if link is not None:
         say(
@@ -123,6 +137,15 @@ async def _announce(rt: Runtime, config: Config) -> None:
             f"    {_command(config, 'invite create --username alex')}",
             "",
         )
+
+
+def _warnings(config: Config) -> list[str]:
+    if not config.allow_private_webhooks:
+        return []
+    return [
+        "Webhooks may lead to this machine and its network (COSIGNET_ALLOW_PRIVATE_WEBHOOKS=yes); "
+        "that is for development."
+    ]
 
 
 def _needed(config: Config) -> list[str]:
@@ -150,6 +173,8 @@ def _examine() -> Iterator[dict[str, str]]:
         return
     yield _row("settings", "fine", config.public_url)
     yield from _examine_invites(config)
+    for words in _warnings(config):
+        yield _row("webhooks", "note", words)
     yield from _examine_folder(config)
     try:
         exists = asyncio.run(store_exists(config.database_url))
@@ -186,13 +211,14 @@ def _examine_folder(config: Config) -> Iterator[dict[str, str]]:
 
 
 def _examine_database() -> Iterator[dict[str, str]]:
-    async def look(rt: Runtime) -> tuple[bool, int]:
+    async def look(rt: Runtime) -> tuple[bool, int, int]:
         await operate.probe(rt)
         apart_ms = await operate.clocks_apart_ms(rt)
-        return await operate.has_owner(rt, access.DEFAULT_ORGANISATION), apart_ms
+        has_owner = await operate.has_owner(rt, access.DEFAULT_ORGANISATION)
+        return has_owner, apart_ms, await operate.disabled_webhooks(rt)
 
     try:
-        has_owner, apart_ms = with_runtime(look)
+        has_owner, apart_ms, disabled = with_runtime(look)
     except Refusal as refusal:
         yield _row("database", "wrong", str(refusal))
         return
@@ -200,6 +226,9 @@ def _examine_database() -> Iterator[dict[str, str]]:
     if abs(apart_ms) > CLOCKS_APART_MS_MAX:
         words = f"this machine's is {apart_ms} ms ahead of the database's; synchronise both"
         yield _row("clock", "wrong", words)
+    if disabled:
+        words = f"{disabled} disabled, as they were gone or failed; see `cosignet webhook list`"
+        yield _row("webhooks", "wrong", words)
     found = ("fine", "there is one") if has_owner else ("note", "nobody yet; `serve` prints a link")
     yield _row("owner", *found)
 

@@ -111,6 +111,35 @@ async def serve(
     await _serve(config, host, port, on_start, None)
 
 
+def run_background(config: Config) -> None:
+    """Do background work until told to stop.
+
+    Raises:
+        SetupError: the database cannot be opened like this.
+    """
+    uvloop.run(_until_told(config))
+
+
+async def _until_told(config: Config) -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    async with opened(config) as runtime, _beside(runtime):
+        await told.wait()
+
+
+@asynccontextmanager
+async def _beside(runtime: Runtime) -> AsyncGenerator[None]:
+    """Do background work as long as the block runs."""
+    working = asyncio.create_task(background(runtime))
+    try:
+        yield
+    finally:
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+
 def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
     """Serve on a port that is open already, as one of several processes, until told to stop.
 
@@ -156,16 +185,11 @@ async def _serve(
     async with opened(config) as found:
         runtime = replace(found, limits=replace(found.limits, held_per_node=places))
         server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
-        beside = asyncio.create_task(background(runtime))
         # What is loaded by now stays for good: looking through it again would only hold requests.
         gc.collect()
         gc.freeze()
-        try:
+        async with _beside(runtime):
             await server.serve(sockets)
-        finally:
-            beside.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beside
 
 
 def _raise_descriptor_limit() -> int:

@@ -1,7 +1,7 @@
 """Running: whether this node can do its work."""
 
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import approvers, installation, organisations
+from cosignet.server.store import approvers, installation, organisations, webhooks
 
 
 async def probe(rt: Runtime) -> None:
@@ -17,6 +17,11 @@ async def probe(rt: Runtime) -> None:
 async def clocks_apart_ms(rt: Runtime) -> int:
     """Return by how many milliseconds this node's clock is ahead of the database's, or behind."""
     return rt.clock() - await installation.now(rt.database.reader)
+
+
+async def disabled_webhooks(rt: Runtime) -> int:
+    """Return how many webhooks are sent nothing, as their endpoint is gone or keeps failing."""
+    return await webhooks.disabled(rt.database.reader)
 
 
 async def has_owner(rt: Runtime, slug: str) -> bool:

@@ -127,6 +127,10 @@ class Receiver:
         self.answers.extend(answers)
         self.otherwise = otherwise or self.otherwise
 
+    def choose(self, request: Request) -> Send:
+        """Return how this one is answered."""
+        return self.answers.pop(0) if self.answers else self.otherwise
+
     def _run(self, started: threading.Event) -> None:
         self._loop.run_until_complete(self._serve(started))
 
@@ -146,7 +150,7 @@ class Receiver:
         self.connections += 1
         try:
             request = await _read(reader)
-            send = self.answers.pop(0) if self.answers else self.otherwise
+            send = self.choose(request)
             with self._arrived:
                 self.requests.append(request)
                 self._arrived.notify_all()

@@ -113,7 +113,11 @@ CONSTANTS: dict[str, Any] = {
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }
-UNITS = {"MS": (1, 1000, 60_000, 3_600_000, 86_400_000), "SECONDS": (1, 60, 3600), "BYTES": (1024,)}
+UNITS = {
+    "MS": (1, 1000, 60_000, 3_600_000, 86_400_000),
+    "SECONDS": (1, 60, 3600, 86_400),
+    "BYTES": (1024,),
+}
 NAMED = re.compile(r"^(.*)<!-- ([A-Z_ ]+) -->", re.MULTILINE)
 
 

@@ -77,6 +77,10 @@ def parser() -> argparse.ArgumentParser:
     )
     words = "Do background work beside `serve`, on PostgreSQL."
     _add(commands.add_parser, "worker", "running.worker", words)
+    words = "Forward decisions to a URL of yours, while you develop."
+    listen = _add(commands.add_parser, "listen", "listening.listen", words)
+    listen.add_argument("--forward-to", required=True, metavar="URL", help="your own endpoint")
+    listen.add_argument("--event", action="append", choices=[str(one) for one in DECISION_EVENTS])
     migrate = _add(commands.add_parser, "migrate", "running.migrate", "Update the database.")
     migrate.add_argument(
         "--take-public-url",

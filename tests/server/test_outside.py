@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpcore2 import AnyIOBackend
 from httpcore2._backends.anyio import AnyIOStream
 from tests.certificates import Authority
 from tests.receiver import (
@@ -150,6 +151,23 @@ def test_what_is_public_is_reached_by_https_only_even_in_development() -> None:
 
     with pytest.raises(NotSent, match="where webhooks are not sent"):
         post(Outside(allow_private=True, resolve=resolve), "http://hooks.example/")
+
+
+def test_where_it_has_really_led_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = AnyIOBackend.connect_tcp
+
+    async def elsewhere(self: AnyIOBackend, host: str, port: int, *rest: Any) -> Any:
+        return await connect(self, "127.0.0.1", port, *rest)
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["93.184.216.34"]
+
+    monkeypatch.setattr(AnyIOBackend, "connect_tcp", elsewhere)
+    with Receiver() as receiver:
+        target = Target("https", "hooks.example", receiver.port, "/")
+        with pytest.raises(NotSent, match=r"leads to 127\.0\.0\.1"):
+            post(Outside(allow_private=False, resolve=resolve, seconds=5), target)
+        assert receiver.requests == []
 
 
 def test_redirects_are_told_and_not_followed(canary: Receiver) -> None:

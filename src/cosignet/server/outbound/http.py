@@ -150,8 +150,12 @@ class _Door(AsyncNetworkBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
                 continue
-            # Where it has really led.
-            self._check(stream.get_extra_info("server_addr")[0])
+            try:
+                # Where it has really led.
+                self._check(stream.get_extra_info("server_addr")[0])
+            except httpcore2.ConnectError:
+                await stream.aclose()
+                raise
             return _Bounded(stream)
         raise failure
 

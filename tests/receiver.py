@@ -141,6 +141,9 @@ class Receiver:
         started.set()
         await self._stop.wait()
         server.close()
+        # Who has just come in is let in, so that everybody is shown out.
+        for _ in range(5):
+            await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -98,8 +98,10 @@ def test_who_lost_a_claim_decides_nothing_any_more(
     [second] = claim(live)
     assert (first.delivery.id, first.number, second.number) == (second.delivery.id, 1, 2)
     receiver.answer(status(late))
+    before = only(hooks, webhook)
     attempt(live, first)
     found = only(hooks, webhook)
+    assert found | {"attempts": None} == before | {"attempts": None}
     assert found["status"] == "pending"
     assert [one["status"] for one in found["attempts"]] == [late, None]
     if late != 410:

@@ -183,12 +183,11 @@ async def _put_off(rt: Runtime, tx: Transaction, claim: Claim, answered: Answere
         asked_for=answered and retry_after_seconds(answered.retry_after, now_ms=rt.clock()),
         jitter=int.from_bytes(rt.random(_JITTER_BYTES)) / 256**_JITTER_BYTES,
     )
-    gone = answered is not None and answered.status == GONE
-    if gone or delay is None:
+    if delay is None:
         await deliveries.end(tx, claim, DeliveryStatus.DEAD_LETTER)
     else:
         await deliveries.put_off(tx, claim, delay_ms=round(delay * 1000))
-    if gone:
+    if answered is not None and answered.status == GONE:
         await _give_up(tx, owed.webhook_id, "gone")
     elif failing_ms >= DISABLED_AFTER_SECONDS * 1000:
         await _give_up(tx, owed.webhook_id, "failing")

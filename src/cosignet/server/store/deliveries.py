@@ -102,7 +102,7 @@ async def bury(tx: Transaction, webhook_id: str) -> int:
 async def revive(tx: Transaction, delivery: Delivery) -> None:
     """Make a delivery due now, with all its attempts again if it had ended.
 
-    One whose attempt is under way stays as it is. The webhook is locked.
+    One whose attempt is under way stays as it is.
     """
     await tx.execute(
         "UPDATE deliveries SET failures = CASE status WHEN 'pending' THEN failures ELSE 0 END,"

@@ -141,6 +141,25 @@ def test_what_a_page_shows_works(reader: Reader, page: Path) -> None:
             assert token.content in printed
 
 
+def test_what_verifies_webhooks_on_their_page_refuses_what_was_changed(reader: Reader) -> None:
+    page = ROOT / "docs/webhooks.md"
+    reader.follow(page)
+    verifying = [(name, block) for name, block in steps(page) if "genuine" in block]
+    assert {name for name, _ in verifying} == {"sh", "python", "ts", "go", "ruby"}
+    for file, old, new in (
+        ("body", '"event":"test"', '"event":"fest"'),
+        ("headers.json", '"cosignet-timestamp": "2', '"cosignet-timestamp": "3'),
+    ):
+        genuine = (reader.folder / file).read_text()
+        assert old in genuine
+        (reader.folder / file).write_text(genuine.replace(old, new))
+        for name, block in verifying:
+            if name not in MAY_BE_ABSENT or shutil.which(name) is not None:
+                with pytest.raises(AssertionError):
+                    reader.do(name, block)
+        (reader.folder / file).write_text(genuine)
+
+
 def test_blocks_run_unless_they_are_marked(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(

@@ -34,6 +34,8 @@ KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
+GARBAGE_OBJECTS = 10_000
+"""How many more there are before Python looks for circles of them; 700 is its own choice."""
 OpenPort: TypeAlias = socket.socket
 """A port that is listened on, to be handed to the processes that serve it."""
 
@@ -160,6 +162,8 @@ async def _serve(
         # What is loaded by now stays for good: looking through it again would only hold requests.
         gc.collect()
         gc.freeze()
+        # What a request makes is gone when it is answered; most of it before it is looked at now.
+        gc.set_threshold(GARBAGE_OBJECTS)
         try:
             await server.serve(sockets)
         finally:

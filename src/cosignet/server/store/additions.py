@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 
 from cosignet.server.store.db import SqlValue
 
@@ -28,7 +29,7 @@ class Additions:
         for insertion, rows in self._rows.items():
             for start in range(0, len(rows), ROWS_MAX):
                 some = rows[start : start + ROWS_MAX]
-                values = tuple(value for row in some for value in row)
+                values = tuple(chain.from_iterable(some))
                 yield _statement(insertion, len(some), len(some[0])), values
 
 

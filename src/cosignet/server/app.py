@@ -36,6 +36,8 @@ KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
+GARBAGE_OBJECTS = 10_000
+"""How many more there are before Python looks for circles of them; 700 is its own choice."""
 Wrapping: TypeAlias = Callable[[ASGIApp], AbstractContextManager[ASGIApp]]
 """Puts something around an application, in the process that serves it, for as long as it does."""
 OpenPort: TypeAlias = socket.socket
@@ -195,6 +197,8 @@ async def _until_told(
     # What is loaded by now stays for good: looking through it again would only hold requests.
     gc.collect()
     gc.freeze()
+    # What a request makes is gone when it is answered; most of it before it is looked at now.
+    gc.set_threshold(GARBAGE_OBJECTS)
     try:
         await server.serve(sockets)
     finally:

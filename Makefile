@@ -57,6 +57,7 @@ soak: $(VENV)/dev.stamp ## Races and kills by the thousand, on both engines: an 
 	@$(PYTHON) -m tests.kills --kills 1000
 	@$(PYTHON) -m tests.kills --kills 300 --engine postgres
 	@$(PYTHON) -m tests.kills --kills 200 --engine postgres --what database
+	@$(PYTHON) -m tests.kills --kills 5 --engine postgres --what database --away 10
 
 .PHONY: screens
 screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, into .build/screens

@@ -30,7 +30,7 @@ from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
 from cosignet.server.web.unheard import refusal_in_bytes
-from cosignet.server.worker import share_figures, sweep
+from cosignet.server.worker import look, share_figures, sweep
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
@@ -209,7 +209,8 @@ async def _until_told(
 
 async def _background(runtime: Runtime) -> None:
     shares = runtime.metrics_token is not None and runtime.place.folder is not None
-    await asyncio.gather(sweep(runtime), *([share_figures(runtime)] if shares else []))
+    work = [sweep(runtime), look(runtime)]
+    await asyncio.gather(*work, *([share_figures(runtime)] if shares else []))
 
 
 def _raise_descriptor_limit() -> int:

@@ -109,6 +109,11 @@ class Waiters:
         for waiter in self._waiting.get(key, ()):
             waiter.wake()
 
+    @property
+    def awaited(self) -> list[str]:
+        """What somebody waits for."""
+        return list(self._waiting)
+
     def release(self) -> None:
         """Wake everybody, for ever."""
         self.released = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
@@ -21,6 +22,18 @@ async def share_figures(rt: Runtime) -> None:
         except Exception:
             log.exception("figures could not be shared")
         await asyncio.sleep(SHARE_SECONDS)
+
+
+async def look(rt: Runtime) -> None:
+    """Look for decisions of which a notification was lost, where one can be lost."""
+    while math.isfinite(rt.database.poll_seconds):
+        await asyncio.sleep(rt.database.poll_seconds)
+        try:
+            await watch.look(rt)
+        except Refusal as refusal:
+            log.warning("looking for decisions waits: %s", refusal)
+        except Exception:
+            log.exception("looking for decisions failed")
 
 
 async def sweep(rt: Runtime) -> None:

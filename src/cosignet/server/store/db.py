@@ -123,7 +123,7 @@ class Database(Protocol):
 
     @property
     def poll_seconds(self) -> float:
-        """How often whoever waits looks by themself, in case that a notification was lost."""
+        """How often to look for what somebody waits for, in case that a notification was lost."""
         ...
 
     @property

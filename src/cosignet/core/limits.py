@@ -47,9 +47,9 @@ PROMPTS_PER_INVITE_MAX = Rate(60, 60)
 BUCKETS_MAX = 100_000
 """Whose rates a node remembers, in about 20 MB; the quietest are forgotten first."""
 
-PENDING_PER_APPROVER_MAX = 200
+PENDING_PER_APPROVER_MAX = 1_000
 """Confirmations that wait for one person. Nobody can read more before they expire."""
-PENDING_PER_APPROVER_AND_KEY_MAX = 100
+PENDING_PER_APPROVER_AND_KEY_MAX = 500
 """Likewise, of one API key: no key can use up what others need."""
 REJECTIONS_MAX = Rate(5, 600)
 """Signed rejections of one API key's by one approver; then it cannot ask them for a while."""
@@ -101,7 +101,7 @@ _NUMBER_MAX = 1_000_000_000
 
 
 def parse_limits(text: str) -> Limits:
-    """Read limits such as `pending_per_approver=500 creations_per_key=100/60`.
+    """Read limits such as `pending_per_approver=200 creations_per_key=100/60`.
 
     Those that are not named keep their defaults.
 

@@ -29,7 +29,7 @@ SETTINGS = {
     "COSIGNET_TRUSTED_PROXIES": "Addresses or networks (CIDR) of your proxies, separated by commas:"
     " what they forward says from where a request comes.",
     "COSIGNET_LIMITS": "Limits that shall be others, such as"
-    " `pending_per_approver=500 creations_per_key=100/60`.",
+    " `pending_per_approver=200 creations_per_key=100/60`.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""

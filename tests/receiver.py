@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 Send = Callable[[asyncio.StreamWriter], Awaitable[None]]
 """Answers on an open connection, whatever it likes."""
@@ -98,6 +99,7 @@ class Receiver:
 
     def __enter__(self) -> "Receiver":
         self._arrived = threading.Condition()
+        self._serving: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=[started])
@@ -151,6 +153,10 @@ class Receiver:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        # The loop itself would forget who only waits.
+        here = cast("asyncio.Task[None]", asyncio.current_task())
+        self._serving.add(here)
+        here.add_done_callback(self._serving.discard)
         try:
             request = await _read(reader)
             send = self.choose(request)

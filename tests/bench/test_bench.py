@@ -17,6 +17,8 @@ FIGURES = (
     "memory, after all this",
     "deliveries",
     "delay beside a hang",
+    "PostgreSQL: creations",
+    "PostgreSQL: reads",
 )
 NUMBER = r" +[\d,.]+(?:/s| s| MB| ms)"
 LINE = re.compile(rf"{NUMBER}{NUMBER} +\d+\.\d+ +[\d.]+ – [\d.]+ +[≥≤] .*(?:met|MISSED)")

@@ -119,6 +119,6 @@ def test_a_worker_sends_without_a_server(tmp_path: Path, receiver: Receiver) -> 
             _, said = running.communicate(timeout=30)
         assert request.headers["cosignet-delivery-id"] == sent["id"]
         assert (running.returncode, "Traceback" in said) == (0, False)
-        assert "Webhooks may lead to this machine" in said
+        assert "COSIGNET_ALLOW_PRIVATE_WEBHOOKS=yes" in said
         [delivery] = rows(store, "deliveries")
         assert delivery["status"] == "delivered"

@@ -43,7 +43,10 @@ SHIFTS = """() => new Promise((resolve) => {
   const found = [];
   const add = (entries) => {
     for (const { value, sources } of entries) {
-      const names = sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
+      const names = sources.map(({ node }) => {
+        const element = node instanceof Text ? node.parentElement : node;
+        return element?.outerHTML.slice(0, 160);
+      });
       found.push(`${value.toFixed(4)}: ${names.join(" | ")}`);
     }
   };
@@ -302,6 +305,6 @@ BADGE = {
     "signing": "Waiting for your passkey",
     "mismatch": "Mismatch",
     "sending": "Sent, not recorded yet",
-    "away": "Server away. Not approved.",
-    "offline": "Offline. Not approved.",
+    "away": "Server away. Not known yet.",
+    "offline": "Offline. Not known yet.",
 }

@@ -125,8 +125,8 @@ async def _fire(order: dict[str, Any]) -> list[list[object]]:
 
 def _encode(method: str, path: str, headers: dict[str, str], body: object) -> bytes:
     content = b"" if body is None else json.dumps(body).encode()
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(content)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    fields = {"Host": "localhost", "Content-Length": len(content), **headers}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {text}" for name, text in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 

@@ -6,12 +6,14 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import httpx2
 import pytest
 from tests.engines import engines
 from tests.live import Clock, Live
@@ -313,6 +315,25 @@ def test_who_gets_no_connection_in_time_is_told_so(
     using(things, work)
 
 
+def test_one_that_was_lost_takes_those_along_that_nobody_uses(things: str) -> None:
+    """A silent network tells nobody: each of them would cost somebody an answer."""
+
+    async def work(database: PostgresDatabase) -> None:
+        pool = database.writers
+        lost, *others = [await pool.acquire() for _ in range(3)]
+        for wire in (*others, lost):
+            pool.release(wire)
+        assert await pool.acquire() is lost
+        lost.terminate()
+        pool.release(lost)
+        assert all(wire.is_closed() for wire in others)
+        async with database.transaction() as tx:
+            await tx.execute(INSERT, 1)
+        assert await count(database) == 1
+
+    using(things, work)
+
+
 def test_a_statement_that_was_given_up_leaves_its_connection_to_nobody(things: str) -> None:
     async def work(database: PostgresDatabase) -> None:
         for _ in range(20):
@@ -412,7 +433,9 @@ def config(folder: Path, **more: str) -> Any:
 
 def open_once(configured: Any) -> list[str]:
     async def work() -> list[str]:
-        found = await open_installation(configured, clock=now_ms, random=secrets.token_bytes)
+        found = await open_installation(
+            configured, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+        )
         await found.runtime.database.close()
         return found.migrations
 
@@ -420,13 +443,15 @@ def open_once(configured: Any) -> list[str]:
 
 
 START_TOGETHER = """
-import asyncio, os, secrets, sys, traceback
+import asyncio, os, secrets, sys, time, traceback
 from cosignet.server.app import now_ms
 from cosignet.server.config import read_config
 from cosignet.server.install import open_installation
 
 async def start(config):
-    opened = await open_installation(config, clock=now_ms, random=secrets.token_bytes)
+    opened = await open_installation(
+        config, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+    )
     await opened.runtime.database.close()
     os.write(1, f"{len(opened.migrations)}\\n".encode())
 
@@ -557,6 +582,63 @@ def test_while_the_database_is_away_nothing_is_told_and_then_it_goes_on(live: Li
     assert program.read(asked)["status"] == "pending"
     assert alex.post_approval(asked, signed).is_success
     assert program.read(asked)["status"] == "approved"
+
+
+@contextmanager
+def read_only(live: Live) -> Iterator[None]:
+    """As a server whose disk is full is made, or one that has become a standby."""
+    with opened(live.data_dir / "cosignet.db") as rows:
+        name = str(value(rows, "SELECT current_database()"))
+
+    def become(setting: str) -> None:
+        engines.server.execute(
+            "postgres", f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}"
+        )
+        engines.server.execute(
+            "postgres",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+            name,
+        )
+
+    become("on")
+    try:
+        yield
+    finally:
+        # Nobody is cut off now: connections that have been refused are not used again.
+        engines.server.execute(
+            "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only"
+        )
+
+
+def test_a_database_that_is_read_only_is_read_and_what_would_write_is_503(live: Live) -> None:
+    program, alex = live.program(), live.person("alex")
+    decided, asked = (program.ask("alex")["id"] for _ in range(2))
+    assert alex.approve(decided).is_success
+    signed = alex.sign(asked)
+    new = {"username": "alex", "action": "x", "payload": {}}
+
+    def writing() -> list[httpx2.Response]:
+        return [
+            program.post("/api/confirmations", new),
+            program.post("/api/confirmations", new, headers={"Idempotency-Key": "once"}),
+            program.post(f"/api/confirmations/{asked}/cancel"),
+            alex.post_approval(asked, signed),
+            program.get("/readyz"),
+        ]
+
+    with read_only(live):
+        for _ in range(2 * WRITERS):
+            eventually(lambda: program.get(f"/api/confirmations/{asked}").is_success)
+            answers = writing()
+            assert [one.status_code for one in answers] == [503] * len(answers)
+        assert program.read(asked)["status"] == "pending"
+        assert program.read(decided)["status"] == "approved"
+        assert program.get("/healthz").is_success
+    eventually(lambda: program.get("/readyz").is_success)
+    assert program.read(asked)["status"] == "pending"
+    assert len(program.get("/api/confirmations").json()["items"]) == 2
+    assert alex.post_approval(asked, signed).is_success
+    assert program.post("/api/confirmations", new).status_code == 201
 
 
 def test_who_waits_while_the_database_goes_away_is_answered_and_may_wait_again(live: Live) -> None:

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from tests.authenticator import Authenticator, base64url
 from tests.live import Live
-from tests.people import JSON, Person, Program, raise_for
+from tests.people import JSON, Person, Program, host_of, raise_for
 from tests.server.barrage import Barrage, Hit, Shot
 from tests.server.rows import add_webhook, check, opened, value
 from tests.server.together import Disk, Wanted, background, eventually
@@ -52,6 +52,7 @@ def posting(person: Person, path: str, body: object) -> Shot:
     """Return a post as the person's browser sends it."""
     cookies = "; ".join(f"{name}={text}" for name, text in person.http.cookies.items())
     headers = {"Origin": person.url, "Sec-Fetch-Site": "same-origin", "Cookie": cookies}
+    headers |= host_of(person.url)
     return Shot("POST", path, headers, body)
 
 
@@ -68,9 +69,10 @@ def single(live: Live, sql: str, *values: object) -> Any:
 class Contest:
     """One confirmation, all that race to decide it, and all that look on."""
 
-    def __init__(self, program: Program, person: Person) -> None:
-        self.id: str = program.ask(person.username, ttlSeconds=60)["id"]
-        path, key = f"/confirm/{self.id}", {"X-Api-Key": program.key}
+    def __init__(self, program: Program, person: Person, *, ttl_seconds: int = 60) -> None:
+        self.id: str = program.ask(person.username, ttlSeconds=ttl_seconds)["id"]
+        host = host_of(program.public_url)
+        path, key = f"/confirm/{self.id}", {"X-Api-Key": program.key, **host}
         rejection = {"credential": person.sign(self.id, "reject")}
         unsigned = {"token": person.page_token}
         credential = person.sign(self.id)
@@ -83,9 +85,9 @@ class Contest:
         ]
         self.reads = [
             Shot("GET", f"/api/confirmations/{self.id}", key),
-            Shot("GET", f"{path}/data", {}),
+            Shot("GET", f"{path}/data", host),
             Shot("GET", f"/api/confirmations/{self.id}", key),
-            Shot("GET", f"{path}/data", {}),
+            Shot("GET", f"{path}/data", host),
         ]
         self.shots = [*(shot for _, shot in self.decisions), *self.reads]
         random.shuffle(self.shots)

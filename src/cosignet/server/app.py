@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -20,20 +20,26 @@ from starlette.types import ASGIApp
 
 from cosignet.core.errors import SetupError
 from cosignet.core.limits import held_per_node
+from cosignet.server import logs
 from cosignet.server.config import Config
 from cosignet.server.connection import protocol_of
+from cosignet.server.exposition import Place
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
 from cosignet.server.web.unheard import refusal_in_bytes
-from cosignet.server.worker import background
+from cosignet.server.worker import Sender, look, share_figures, sweep
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
+GARBAGE_OBJECTS = 10_000
+"""How many more there are before Python looks for circles of them; 700 is its own choice."""
+Wrapping: TypeAlias = Callable[[ASGIApp], AbstractContextManager[ASGIApp]]
+"""Puts something around an application, in the process that serves it, for as long as it does."""
 OpenPort: TypeAlias = socket.socket
 """A port that is listened on, to be handed to the processes that serve it."""
 
@@ -50,7 +56,9 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     Raises:
         SetupError: it cannot be opened like this.
     """
-    found = await open_installation(config, clock=now_ms, random=Randomness(os.urandom))
+    found = await open_installation(
+        config, clock=now_ms, random=Randomness(os.urandom), monotonic=time.monotonic
+    )
     try:
         yield found.runtime
     finally:
@@ -65,8 +73,10 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         runtime: Runtime,
         on_start: Callable[[Runtime], Awaitable[None]],
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
+        self._on_stop = on_stop
         self._runtime = runtime
         self._on_start = on_start
 
@@ -80,6 +90,8 @@ class Server(uvicorn.Server):
         """Answer everybody who waits with what there is, then stop."""
         self._runtime.waiters.release()
         await super().shutdown(sockets)
+        # Here, because uvicorn then ends the process by the very signal that told it to stop.
+        self._on_stop()
 
 
 def run(
@@ -88,9 +100,11 @@ def run(
     host: str,
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     """Serve on uvloop until told to stop; raises as `serve` does."""
-    uvloop.run(serve(config, host=host, port=port, on_start=on_start))
+    logs.set_up(config.log_format, config.log_level)
+    uvloop.run(serve(config, host=host, port=port, on_start=on_start, wrapped=wrapped))
 
 
 async def serve(
@@ -99,6 +113,7 @@ async def serve(
     host: str,
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     """Serve until told to stop; `on_start` runs once the port is open.
 
@@ -108,7 +123,7 @@ async def serve(
     # Held until the process ends.
     lock_for_serving(config.database_url)
     await _require_port(host, port)
-    await _serve(config, host, port, on_start, None)
+    await _serve(config, host, port, on_start, None, wrapped=wrapped)
 
 
 def run_background(config: Config) -> None:
@@ -117,21 +132,21 @@ def run_background(config: Config) -> None:
     Raises:
         SetupError: the database cannot be opened like this.
     """
-    uvloop.run(_until_told(config))
+    uvloop.run(_work_until_told(config))
 
 
-async def _until_told(config: Config) -> None:
+async def _work_until_told(config: Config) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with opened(config) as runtime, _beside(runtime):
+    async with opened(config) as runtime, _background_work(runtime):
         await told.wait()
 
 
 @asynccontextmanager
-async def _beside(runtime: Runtime) -> AsyncGenerator[None]:
+async def _background_work(runtime: Runtime) -> AsyncGenerator[None]:
     """Do background work as long as the block runs."""
-    working = asyncio.create_task(background(runtime))
+    working = asyncio.ensure_future(background(runtime))
     try:
         yield
     finally:
@@ -140,7 +155,14 @@ async def _beside(runtime: Runtime) -> AsyncGenerator[None]:
             await working
 
 
-def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
+def work(
+    config: Config,
+    listening: OpenPort,
+    *,
+    lifeline: int,
+    place: Place | None = None,
+    wrapped: Wrapping = nullcontext,
+) -> None:
     """Serve on a port that is open already, as one of several processes, until told to stop.
 
     It stops, too, as soon as `lifeline`, a descriptor, reads as ended: then nobody supervises it.
@@ -149,12 +171,14 @@ def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
         SetupError: the database cannot be opened like this.
     """
 
+    logs.set_up(config.log_format, config.log_level)
+
     async def on_start(_: Runtime) -> None:
         loop = asyncio.get_running_loop()
         loop.add_reader(lifeline, _stop_alone, lifeline)
 
     host, port = listening.getsockname()[:2]
-    uvloop.run(_serve(config, host, port, on_start, [listening]))
+    uvloop.run(_serve(config, host, port, on_start, [listening], place, wrapped))
 
 
 def _stop_alone(lifeline: int) -> None:
@@ -180,16 +204,38 @@ async def _serve(
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
     sockets: list[socket.socket] | None,
+    place: Place | None = None,
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     places = held_per_node(_raise_descriptor_limit())
     async with opened(config) as found:
-        runtime = replace(found, limits=replace(found.limits, held_per_node=places))
-        server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
-        # What is loaded by now stays for good: looking through it again would only hold requests.
-        gc.collect()
-        gc.freeze()
-        async with _beside(runtime):
-            await server.serve(sockets)
+        limits = replace(found.limits, held_per_node=places)
+        runtime = replace(found, limits=limits, place=place or found.place)
+        with ExitStack() as until_stopped:
+            application = until_stopped.enter_context(wrapped(build(runtime)))
+            served = uvicorn_config(runtime, host, port, application)
+            server = Server(served, runtime, on_start, until_stopped.close)
+            await _until_told(server, runtime, sockets)
+
+
+async def _until_told(
+    server: Server, runtime: Runtime, sockets: list[socket.socket] | None
+) -> None:
+    """Serve, with background work beside, until told to stop."""
+    # What is loaded by now stays for good: looking through it again would only hold requests.
+    gc.collect()
+    gc.freeze()
+    # What a request makes is gone when it is answered; most of it before it is looked at now.
+    gc.set_threshold(GARBAGE_OBJECTS)
+    async with _background_work(runtime):
+        await server.serve(sockets)
+
+
+async def background(runtime: Runtime) -> None:
+    """Do all that happens by itself, until cancelled."""
+    shares = runtime.metrics_token is not None and runtime.place.folder is not None
+    work = [sweep(runtime), look(runtime), Sender(runtime).run()]
+    await asyncio.gather(*work, *([share_figures(runtime)] if shares else []))
 
 
 def _raise_descriptor_limit() -> int:
@@ -215,10 +261,12 @@ async def _require_port(host: str, port: int) -> None:
     await probe.wait_closed()
 
 
-def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
-    """Return how uvicorn serves one node."""
+def uvicorn_config(
+    runtime: Runtime, host: str, port: int, application: ASGIApp | None = None
+) -> uvicorn.Config:
+    """Return how uvicorn serves one node; `application` is the node's own, wrapped."""
     http = protocol_of(runtime.limits, partial(refusal_in_bytes, runtime))
-    return uvicorn_for(build(runtime), host, port, http=http)
+    return uvicorn_for(application or build(runtime), host, port, http=http)
 
 
 def uvicorn_for(
@@ -239,6 +287,7 @@ def uvicorn_for(
         lifespan="off",
         interface="asgi3",
         access_log=False,  # paths are capabilities: whoever reads a log must not be able to decide
+        log_config=None,
         log_level="warning",
         server_header=False,
         date_header=True,

@@ -152,6 +152,8 @@ async def expire(rt: Runtime, confirmation: Confirmation) -> None:
         at = await confirmations.expire(tx, confirmation.id)
         if at is not None:
             await owe_deliveries(rt, tx, confirmation, Status.EXPIRED, at=at)
+    if at is not None:
+        rt.meter.decided(Status.EXPIRED)
 
 
 async def owe_deliveries(

@@ -1,1 +1,1 @@
-"""Every socket that this server opens itself."""
+"""Every socket that this program opens to somebody else."""

@@ -4,13 +4,14 @@ import asyncio
 from dataclasses import dataclass
 
 from cosignet.core.access import ApiKey
-from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.confirmation import Confirmation, Wanted
 from cosignet.core.errors import NotFound
 from cosignet.server.ledger import current, visible
 from cosignet.server.runtime import Runtime, Share
 from cosignet.server.store import confirmations
 
 EXPIRY_BATCH = 500
+LOOK_BATCH = 500
 CLOCKS_APART_SECONDS = 0.005
 """How long to wait for the database's clock, where it is behind this node's."""
 
@@ -24,11 +25,17 @@ class Page:
 
 
 async def get(
-    rt: Runtime, confirmation_id: str, *, view: str | None = None, wait_seconds: float = 0
+    rt: Runtime,
+    confirmation_id: str,
+    *,
+    view: str | None = None,
+    wait_seconds: float = 0,
+    address: str | None = None,
 ) -> Confirmation:
     """Return a confirmation to its page, as soon as it is decided or after `wait_seconds`.
 
-    `view` is the secret of a browser in which a private one was unlocked.
+    `view` is the secret of a browser in which a private one was unlocked; `address` is where that
+    browser is, if that is known.
 
     Raises:
         NotFound: there is none.
@@ -40,8 +47,11 @@ async def get(
     found = await visible(rt, confirmation_id, view)
     if found.decided or not wait_seconds:
         return found
-    page = Share(f"page {confirmation_id}", rt.limits.held_per_page)
-    with rt.waiters.place(page, of_all=rt.limits.held_per_node):
+    del found  # as in `_wait`
+    shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
+    if address is not None:
+        shares.append(Share(f"address {address}", rt.limits.held_per_address))
+    with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
         found = await _wait(rt, confirmation_id, wait_seconds)
     return await visible(rt, confirmation_id, view) if found.private else found
 
@@ -60,6 +70,7 @@ async def get_own(
         raise NotFound
     if found.decided or not wait_seconds:
         return found
+    del found  # as in `_wait`
     shares = (
         Share(f"key {key.id}", rt.limits.held_per_key),
         Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
@@ -71,7 +82,7 @@ async def get_own(
 async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confirmation:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
-    with rt.waiters.register(confirmation_id) as woken:
+    with rt.waiters.register(confirmation_id) as waiter:
         while True:
             found = await current(rt, confirmation_id)
             left = deadline - loop.time()
@@ -80,15 +91,33 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             until_expiry = (found.expires_at - rt.clock()) / 1000
             # Late by this node's clock and pending all the same: the database's clock is behind.
             until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
-            await _sleep(woken, min(left, until_look, rt.database.poll_seconds))
+            # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
+            del found
+            await waiter.sleep(min(left, until_look))
+
+
+async def look(rt: Runtime) -> None:
+    """Wake those whose confirmation was decided without a word to this node.
+
+    One question for hundreds who wait: if each asked, they would keep the database busy.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    awaited = rt.waiters.awaited
+    for start in range(0, len(awaited), LOOK_BATCH):
+        some = awaited[start : start + LOOK_BATCH]
+        # Always as many, so that it is always the same statement.
+        some += some[-1:] * (LOOK_BATCH - len(some))
+        for confirmation_id in await confirmations.decided_among(rt.database.reader, some):
+            rt.waiters.wake(confirmation_id)
 
 
 async def page(
     rt: Runtime,
     key: ApiKey,
+    wanted: Wanted,
     *,
-    status: Status | None,
-    approver: str | None,
     before: tuple[int, str] | None,
     limit: int,
 ) -> Page:
@@ -97,8 +126,7 @@ async def page(
     items = await confirmations.page(
         rt.database.reader,
         key.organisation_id,
-        status=status,
-        approver=approver,
+        wanted,
         before=before,
         limit=limit + 1,
     )
@@ -117,12 +145,3 @@ async def expire_due(rt: Runtime) -> int:
         count += len(ids)
         if len(ids) < EXPIRY_BATCH:
             return count
-
-
-async def _sleep(woken: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await woken.wait()
-    except TimeoutError:
-        pass
-    woken.clear()

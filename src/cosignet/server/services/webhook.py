@@ -10,7 +10,7 @@ from cosignet.core.webhook_url import parse_webhook_url
 from cosignet.server.ledger import keep_answer
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import webhook_purpose
-from cosignet.server.store import confirmations, deliveries, installation, webhooks
+from cosignet.server.store import deliveries, installation, webhooks
 from cosignet.server.store.db import Reader
 
 
@@ -50,7 +50,7 @@ async def register(
     # Committed: whatever is decided from now on sees it. What had begun before ends before this
     # returns, so that whoever looks then at what is pending misses nothing.
     async with rt.database.transaction() as tx:
-        await confirmations.outlast_decisions(tx, organisation_id)
+        await webhooks.outlast_decisions(tx, organisation_id)
     return minted
 
 

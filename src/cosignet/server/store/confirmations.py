@@ -4,6 +4,7 @@ Every change of status is one conditional UPDATE whose row count is the answer; 
 clock decides. None of them is reachable but through TRANSITIONS in `core/confirmation.py`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from cosignet.core.confirmation import (
@@ -14,9 +15,10 @@ from cosignet.core.confirmation import (
     RejectReason,
     Signature,
     Status,
+    Wanted,
 )
 from cosignet.core.match_code import MatchCode
-from cosignet.server.store.db import Database, Reader, Row, SqlValue, Transaction
+from cosignet.server.store.db import Database, Reader, Room, Row, SqlValue, Transaction
 
 TOPIC = "confirmation"
 """Notified with a confirmation's id when it leaves `pending`."""
@@ -37,20 +39,23 @@ LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
 LEFT JOIN credentials k ON k.id = s.credential_id
 """
 _BY_ID = _SELECT + "WHERE c.id = $1"
+_DECIDED_AMONG = "SELECT id FROM confirmations WHERE status <> 'pending' AND id IN "
 _INSERTION = (
     "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
     " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
     " match_choices, status, created_at, expires_at)"
 )
+_EVER, _NEVER = 2**62, -(2**62)
+"""After and before all times."""
 _APPROVER_ID, _PRIVATE, _STATUS = 4, 12, 13
 """Where in a row three of the fields stand."""
 _MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
 """Where the parts begin."""
 
 
-async def insert(database: Database, confirmation: Confirmation) -> None:
-    """Store a new pending confirmation."""
-    await database.append(_INSERTION, *_new_row(confirmation))
+async def insert(database: Database, confirmation: Confirmation, room: Room) -> bool:
+    """Store a new pending confirmation; whether there was room for it."""
+    return await database.append(_INSERTION, *_new_row(confirmation), room=room)
 
 
 def append(tx: Transaction, confirmation: Confirmation) -> None:
@@ -88,23 +93,27 @@ async def get(reader: Reader, confirmation_id: str) -> Confirmation | None:
 async def page(
     reader: Reader,
     organisation_id: str,
+    wanted: Wanted,
     *,
-    status: Status | None,
-    approver: str | None,
     before: tuple[int, str] | None,
     limit: int,
 ) -> list[Confirmation]:
     """Return an organisation's confirmations, newest first, older than `before` (time, id)."""
-    at, last = before or (2**62, "")
+    until = _EVER if wanted.until is None else wanted.until
+    # No id comes before the empty text: with it, what was created at that time is left out.
+    at, last = min(before or (_EVER, ""), (until, ""))
     rows = await reader.fetch(
         _SELECT + "WHERE c.organisation_id = $1 AND (c.created_at, c.id) < ($2, $3)"
         " AND (c.status = $4 OR $4 = '') AND (a.username = $5 OR $5 = '')"
-        " ORDER BY c.created_at DESC, c.id DESC LIMIT $6",
+        " AND (c.requester = $6 OR $6 = '') AND c.created_at >= $7"
+        " ORDER BY c.created_at DESC, c.id DESC LIMIT $8",
         organisation_id,
         at,
         last,
-        status or "",
-        approver or "",
+        wanted.status or "",
+        wanted.approver or "",
+        wanted.requester or "",
+        _NEVER if wanted.since is None else wanted.since,
         limit,
     )
     return [_confirmation(row) for row in rows]
@@ -200,15 +209,11 @@ async def due(reader: Reader, limit: int) -> list[str]:
     return [row["id"] for row in rows]
 
 
-async def outlast_decisions(tx: Transaction, organisation_id: str) -> None:
-    """Return when every decision has ended that may have begun before what is committed by now.
-
-    SQLite has one writer: there none is under way.
-    """
-    await tx.fetch(
-        "SELECT id FROM confirmations WHERE status = 'pending' AND organisation_id = $1 FOR SHARE",
-        organisation_id,
-    )
+async def decided_among(reader: Reader, ids: Sequence[str]) -> list[str]:
+    """Return those of some confirmations that are no longer pending."""
+    places = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
+    rows = await reader.fetch("".join((_DECIDED_AMONG, "(", places, ")")), *ids)
+    return [row["id"] for row in rows]
 
 
 async def consume(

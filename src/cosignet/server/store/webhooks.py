@@ -34,6 +34,17 @@ async def insert(tx: Transaction, webhook: Webhook, *, sealed: bytes) -> None:
     )
 
 
+async def outlast_decisions(tx: Transaction, organisation_id: str) -> None:
+    """Return when every decision has ended that may have begun before what is committed by now.
+
+    SQLite has one writer: there none is under way.
+    """
+    await tx.fetch(
+        "SELECT id FROM confirmations WHERE status = 'pending' AND organisation_id = $1 FOR SHARE",
+        organisation_id,
+    )
+
+
 async def count(reader: Reader, organisation_id: str) -> int:
     """Return how many an organisation has, revoked ones not counted."""
     [row] = await reader.fetch(

@@ -1,22 +1,29 @@
-"""Where the next page of a list begins: a time and an id, as one text."""
+"""`nextCursor` of a list: where the page after it begins."""
+
+import re
 
 from cosignet.core.errors import FieldInvalid
 
+CURSOR_PATTERN = "^[0-9]{1,15}[.][0-9a-f-]{36}$"
+"""Unix milliseconds and an id, of the last item of a page."""
+_CURSOR = re.compile(CURSOR_PATTERN[1:-1])
 
-def write_cursor(before: tuple[int, str] | None) -> str | None:
-    """Write it; None: there is no next page."""
-    return None if before is None else "{}.{}".format(*before)
+
+def format_cursor(last: tuple[int, str]) -> str:
+    """Write where a page ended."""
+    at, id_ = last
+    return f"{at}.{id_}"
 
 
-def parse_cursor(cursor: str | None) -> tuple[int, str] | None:
-    """Read it.
+def parse_cursor(text: str | None) -> tuple[int, str] | None:
+    """Read where the page before ended; nothing was said: there was none.
 
     Raises:
-        FieldInvalid: it is none that a list has given.
+        FieldInvalid: it is no `nextCursor`.
     """
-    if cursor is None:
+    if text is None:
         return None
-    at, _, last = cursor.partition(".")
-    if not (at.isascii() and at.isdigit() and len(at) <= 15 and last):
+    if not _CURSOR.fullmatch(text):
         raise FieldInvalid("take nextCursor of the page before", field="cursor")
-    return int(at), last
+    at, _, id_ = text.partition(".")
+    return int(at), id_

@@ -24,7 +24,7 @@ class Row:
     guard: Guard
     endpoint: Endpoint
     answer: type[BaseModel] | None = None
-    """None: a page."""
+    """None: a page, or what `media` says."""
     status: int = 200
     query: tuple[str, ...] = ()
     replayed: type[BaseModel] | None = None
@@ -32,6 +32,8 @@ class Row:
     """
     reads: type[Body] | None = None
     """The body of an endpoint that reads it itself."""
+    media: str = "text/html"
+    """The media type of what is no JSON of a model."""
 
     @property
     def parsed(self) -> type[Body] | None:

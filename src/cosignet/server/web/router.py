@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope
 
 from cosignet.core.errors import NotFound
 from cosignet.server.web.errors import MethodNotAllowed
+from cosignet.server.web.told import ROUTE
 
 Answerer: TypeAlias = Callable[[Scope, Receive], Awaitable[Response]]
 """What stands behind a route: answers a request, or raises the refusal."""
@@ -23,6 +24,8 @@ class _Place:
         """The name of the next segment where it is none of the fixed ones; empty: there is none."""
         self.behind: _Place | None = None
         """Where that one leads."""
+        self.template = ""
+        """What a path that leads here is called."""
 
     def next(self, segment: str, parameters: dict[str, str]) -> "_Place":
         found = self.fixed.get(segment)
@@ -40,8 +43,13 @@ class Router:
     def __init__(self) -> None:
         self._root = _Place()
 
-    def add(self, method: str, path: str, answerer: Answerer) -> None:
-        """Add a route; a segment `{name}` of its path takes any text but the empty one."""
+    def add(
+        self, method: str, path: str, answerer: Answerer, *, template: str | None = None
+    ) -> None:
+        """Add a route; a segment `{name}` of its path takes any text but the empty one.
+
+        Requests on it are told as those of `template`, or of the path as it is written here.
+        """
         place = self._root
         for segment in path.split("/")[1:]:
             if segment.startswith("{"):
@@ -50,6 +58,7 @@ class Router:
                 place = place.behind
             else:
                 place = place.fixed.setdefault(segment, _Place())
+        place.template = template or path
         place.methods[method] = answerer
         if method == "GET":
             place.methods["HEAD"] = answerer
@@ -68,6 +77,7 @@ class Router:
             place = place.next(segment, parameters)
         if not place.methods:
             raise NotFound
+        scope[ROUTE] = place.template
         answerer = place.methods.get(scope["method"])
         if answerer is None:
             raise MethodNotAllowed(", ".join(sorted(place.methods)))

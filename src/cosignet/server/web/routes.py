@@ -6,9 +6,9 @@ from cosignet.core.access import Scope
 from cosignet.server.web import public, schemas
 from cosignet.server.web import schemas_people as people
 from cosignet.server.web import schemas_webhooks as hooks
-from cosignet.server.web.api import confirmations, deliveries, invites, keys, webhooks
+from cosignet.server.web.api import confirmations, deliveries, invites, keys, metrics, webhooks
 from cosignet.server.web.call import Call
-from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, SESSION, api_key
+from cosignet.server.web.guards import CEREMONY, METRICS, PAGE, PUBLIC, SESSION, api_key
 from cosignet.server.web.openapi import describe
 from cosignet.server.web.pages import account, confirm, login, qr, register, unlock
 from cosignet.server.web.route import Row
@@ -16,7 +16,7 @@ from cosignet.server.web.route import Row
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
 WEBHOOKS = api_key(Scope.WEBHOOKS)
 WAIT = ("wait",)
-LIST = ("status", "username", "limit", "cursor")
+LIST = ("status", "username", "requester", "since", "until", "limit", "cursor")
 DELIVERIES = ("webhookId", "confirmationId", "status", "limit", "cursor")
 
 
@@ -64,7 +64,7 @@ ROUTES: tuple[Row, ...] = (
     Row("POST", "/confirm/{id}/unlock", CEREMONY, unlock.unlock, schemas.Unlocked),
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
     Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject),
-    Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show),
+    Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show, media="image/svg+xml"),
     Row("GET", "/register", PAGE, register.show, query=("invite", "username")),
     Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
     Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),
@@ -190,8 +190,9 @@ ROUTES: tuple[Row, ...] = (
         deliveries.again,
         hooks.Delivery,
     ),
-    Row("GET", "/api/openapi.json", PUBLIC, openapi),
+    Row("GET", "/api/openapi.json", PUBLIC, openapi, media="application/json"),
     Row("GET", "/healthz", PUBLIC, public.healthz, schemas.State),
     Row("GET", "/readyz", PUBLIC, public.readyz, schemas.State),
+    Row("GET", "/metrics", METRICS, metrics.metrics, media="text/plain"),
     Row("GET", "/", PAGE, public.home),
 )

@@ -1,4 +1,4 @@
-"""Times that programs send."""
+"""Times that clients send: RFC 3339, with a zone."""
 
 import re
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str, *, field: str) -> int:
-    """Read an RFC 3339 time, as unix milliseconds.
+    """Return a time (RFC 3339, section 5.6) in unix milliseconds, rounded; `field` is whose.
 
     Raises:
         FieldInvalid: it is none.

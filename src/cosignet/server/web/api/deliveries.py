@@ -13,7 +13,7 @@ from cosignet.server.services import redeliver
 from cosignet.server.services.redeliver import Told
 from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Call, Nothing
-from cosignet.server.web.cursor import parse_cursor, write_cursor
+from cosignet.server.web.cursor import format_cursor, parse_cursor
 
 
 async def list_(call: Call) -> Response:
@@ -28,7 +28,8 @@ async def list_(call: Call) -> Response:
         limit=call.query_number("limit", default=PAGE_SIZE_DEFAULT, low=1, high=PAGE_SIZE_MAX),
     )
     items = [describe(told) for told in page.items]
-    return json_answer({"items": items, "nextCursor": write_cursor(page.next_before)})
+    cursor = None if page.next_before is None else format_cursor(page.next_before)
+    return json_answer({"items": items, "nextCursor": cursor})
 
 
 async def read(call: Call) -> Response:

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
-from cosignet.core.access import INVITE_NOTE_CHARACTERS_MAX, INVITE_USES_MAX, Invite, parse_username
+from cosignet.core.access import (
+    INVITE_NOTE_CHARACTERS_MAX,
+    INVITE_USES_MAX,
+    USERNAME_IN_ANY_CASE,
+    Invite,
+    parse_username,
+)
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
 from cosignet.core.idempotency import Kept
@@ -23,10 +29,19 @@ class CreateInvite(Body):
 
     note: Annotated[str, StringConstraints(max_length=INVITE_NOTE_CHARACTERS_MAX)] | None = None
     maxUses: Annotated[int, Field(ge=1, le=INVITE_USES_MAX)] = 1
-    pinnedUsername: str | None = None
-    expiresAt: Annotated[str, Field(description="RFC 3339; by default in seven days.")] | None = (
-        None
-    )
+    pinnedUsername: (
+        Annotated[str, Field(json_schema_extra={"pattern": USERNAME_IN_ANY_CASE})] | None
+    ) = None
+    expiresAt: (
+        Annotated[
+            str,
+            Field(
+                description="RFC 3339; by default in seven days.",
+                json_schema_extra={"format": "date-time"},
+            ),
+        ]
+        | None
+    ) = None
 
 
 async def create(call: Call, body: CreateInvite) -> Response:
@@ -37,7 +52,7 @@ async def create(call: Call, body: CreateInvite) -> Response:
         pinned_username=None
         if body.pinnedUsername is None
         else parse_username(body.pinnedUsername, field="pinnedUsername"),
-        expires_at=_expiry(body.expiresAt, now=call.runtime.clock()),
+        expires_at=_end(body.expiresAt, now=call.runtime.clock()),
     )
     keeping = call.keeping(partial(_kept, call))
     invite = await inviting.by_key(call.runtime, call.api_key, terms, keeping)
@@ -79,7 +94,7 @@ def _describe(invite: Invite) -> dict[str, Any]:
     }
 
 
-def _expiry(text: str | None, *, now: int) -> int | None:
+def _end(text: str | None, *, now: int) -> int | None:
     if text is None:
         return None
     at = parse_time(text, field="expiresAt")

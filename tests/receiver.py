@@ -124,6 +124,12 @@ class Receiver:
         assert came, f"{len(self.requests)} of {count} came"
         return self.requests
 
+    def wait_for_more(self, seconds: float) -> None:
+        """Return when another request comes, or after so many seconds."""
+        with self._arrived:
+            before = len(self.requests)
+            self._arrived.wait_for(lambda: len(self.requests) > before, seconds)
+
     def answer(self, *answers: Send, otherwise: Send | None = None) -> None:
         """Say what comes next."""
         self.answers.extend(answers)

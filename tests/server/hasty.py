@@ -3,8 +3,8 @@
 python -m tests.server.hasty serve
 """
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from cosignet.cli.main import main
 from cosignet.core import webhook
@@ -18,10 +18,8 @@ DEADLINE_SECONDS = 1.0
 LEASE_SECONDS = 3.0
 
 
-async def open_hastily(
-    config: Config, *, clock: Callable[[], int], random: Callable[[int], bytes]
-) -> Opened:
-    opened = await open_installation(config, clock=clock, random=random)
+async def open_hastily(config: Config, **drawn: Any) -> Opened:
+    opened = await open_installation(config, **drawn)
     runtime = replace(
         opened.runtime,
         limits=replace(opened.runtime.limits, lease_seconds=LEASE_SECONDS),

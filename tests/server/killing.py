@@ -33,6 +33,8 @@ SETTINGS = {"COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes"}
 AT_ONCE = 16
 PAUSE_SECONDS = (0.2, 1.2)
 SETTLE_SECONDS = 120
+KILL_AFTER_SECONDS = 5.0
+"""For so long at most something is waited for before a kill."""
 FAULTS: Sequence[Send] = (
     status(500),
     status(429, "Retry-After: 1"),
@@ -115,6 +117,8 @@ def survive(engine: Engine, decisions: int, kills: int, folder: Path) -> str:
         while deciding.is_alive() or senders.kills < kills:
             time.sleep(random.uniform(*PAUSE_SECONDS))
             if senders.kills < kills:
+                # Whoever sends is hit while sending: right after something has come.
+                receiver.wait_for_more(KILL_AFTER_SECONDS)
                 senders.kill_one()
         deciding.join()
         _settle(folder)

@@ -78,12 +78,22 @@ fuzz: $(VENV)/fuzz.stamp ## Fuzz each reader of strangers' bytes for ten minutes
 	else for target in $(FUZZED); do $(PYTHON) -m tools.fuzz $$target || exit 1; done; fi
 FUZZED = payload card context client_data attestation authenticator_data cbor credential
 
+.PHONY: mutants
+mutants: $(VENV)/dev.stamp ## Change the code in one place at a time, and see a test fail (ARGS=challenge for one part); hours
+	@$(PYTHON) -m tools.mutants $(ARGS)
+
+.PHONY: wapiti
+wapiti: $(VENV)/dev.stamp .build/wapiti/wapiti.stamp ## Wapiti against a running server; minutes
+	@$(PYTHON) -m tools.wapiti
+
 .PHONY: lock
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: python3 -m pip install uv' >&2; exit 1; }
 	@$(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
+	@$(LOCK) --extra otel -c requirements/server.txt pyproject.toml -o requirements/otel.txt
 	@$(LOCK) --extra server --group dev -c requirements/server.txt pyproject.toml -o requirements/dev.txt
 	@$(LOCK) --group fuzz pyproject.toml -o requirements/fuzz.txt
+	@$(LOCK) --group wapiti pyproject.toml -o requirements/wapiti.txt
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .PHONY: lock-judges
@@ -121,6 +131,12 @@ $(VENV)/dev.stamp: $(VENV)/server.stamp requirements/dev.txt
 $(VENV)/fuzz.stamp: $(VENV)/dev.stamp requirements/fuzz.txt
 	@echo 'Installing the fuzzer into $(VENV), once …' >&2
 	@$(PIP) --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+.build/wapiti/wapiti.stamp: $(VENV)/venv.stamp requirements/wapiti.txt
+	@echo 'Installing Wapiti into .build/wapiti, once …' >&2
+	@$(PYTHON) -m venv --clear .build/wapiti
+	@.build/wapiti/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r requirements/wapiti.txt
 	@touch $@
 
 tools/judges/node_modules/judges.stamp: tools/judges/package.json tools/judges/package-lock.json $(VENV)/dev.stamp

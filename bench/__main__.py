@@ -49,7 +49,7 @@ def _measure(size: Size, folder: Path, only: str) -> None:
         },
     )
     with cosignet(folder) as server:
-        bench = Bench(registered(server), size, folder)
+        bench = Bench(registered(server, pending=size.pending), size, folder)
         loads = _print_rows(
             only,
             {
@@ -68,7 +68,7 @@ def _measure(size: Size, folder: Path, only: str) -> None:
 
 def _measure_postgres(size: Size, folder: Path, only: str) -> list[Load]:
     with database() as store, cosignet(folder, store.settings) as server:
-        bench = Bench(registered(server), size, folder)
+        bench = Bench(registered(server, pending=size.pending), size, folder)
         return _print_rows(
             only,
             {

@@ -180,7 +180,7 @@ class Crowd:
 @contextmanager
 def gathered(server: Running, many: Many) -> Generator[Crowd]:
     """Give a fresh server its approver and its keys, and a process of those who will wait."""
-    cast = registered(server)
+    cast = registered(server, pending=2 * (many.held + many.samples))
     admin = server.command("apikey", "create", "--name", "admin", "--scope", "admin")
     request = post("/api/keys", json.dumps({"name": APPROVER}).encode(), cast.as_program(admin))
     made = send(server.port, [request] * KEYS, status=201).bodies

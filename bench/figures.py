@@ -32,6 +32,11 @@ class Size:
     approvals: int = 1_200
     starts: int = 5
 
+    @property
+    def pending(self) -> int:
+        """How many confirmations may be pending at once, warm-ups included."""
+        return (self.pairs + 2) * self.creations + self.approvals + 3 * POLLED
+
 
 TINY = Size(pairs=1, creations=3, reads=3, approvals=3, starts=1)
 """Only whether it runs."""

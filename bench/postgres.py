@@ -50,7 +50,7 @@ def database() -> Generator[Database]:
 def creations(bench: Bench, url: str) -> Load:
     """Durable creations."""
     cast = bench.cast
-    [answer] = send(cast.server.port, cast.creations(1), status=201).bodies
+    [answer] = send(cast.server.port, [cast.example()], status=201).bodies
     floor = postgres_floor(bench.folder, url, json.loads(answer)["id"], answer)
     return bench.load(GOAL, floor, lambda: cast.creations(bench.size.creations), status=201)
 

@@ -23,10 +23,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cosignet.core.confirmation import Confirmation
+from cosignet.core.limits import Limits
 from cosignet.server.app import uvicorn_for
 from cosignet.server.secret import digest
-from cosignet.server.store import api_keys, approvers, confirmations
+from cosignet.server.store import api_keys, approvers, confirmations, pending
 from cosignet.server.store.additions import one_row
+from cosignet.server.store.db import Room
 from cosignet.server.store.postgres import PostgresDatabase
 from cosignet.server.store.postgres_wire import spelled
 
@@ -45,9 +47,15 @@ class Dictation:
         """Take a question down."""
         self.sql, self.values = spelled(sql), values
 
-    async def append(self, insertion: str, *values: Any) -> None:
+    async def fetch(self, sql: str, *values: Any) -> list[tuple[int]]:
+        """Take a question after a number down."""
+        self.sql, self.values = spelled(sql), values
+        return [(1,)]
+
+    async def append(self, insertion: str, *values: Any, room: Room | None) -> bool:
         """Take a row down."""
         self.sql, self.values = one_row(insertion, len(values)), values
+        return True
 
 
 async def dictated(ask: Callable[[Any], Awaitable[object]]) -> Dictation:
@@ -73,7 +81,9 @@ class Floor:
         self._approver = await dictated(
             lambda to: approvers.by_username(to, like.organisation_id, like.approver)
         )
-        self._row = await dictated(lambda to: confirmations.insert(to, like))
+        room = pending.room(like.approver_id, like.api_key_id, Limits())
+        self._room = await dictated(lambda to: pending.has_room(to, room))
+        self._row = await dictated(lambda to: confirmations.insert(to, like, room))
         self._read = (await dictated(lambda to: confirmations.get(to, ""))).sql
         self._id = self._row.values.index(like.id)
 
@@ -88,12 +98,13 @@ class Floor:
             self._idle.put_nowait(connection)
 
     async def create(self, request: Request) -> Response:
-        """Read the body as JSON, look the approver up, insert a row."""
+        """Read the body as JSON, look the approver and the room up, insert a row all the same."""
         await request.json()
         values = list(self._row.values)
         values[self._id] = str(uuid.uuid4())
         async with self._connection(request) as connection:
             await connection.fetch(self._approver.sql, *self._approver.values)
+            await connection.fetch(self._room.sql, *self._room.values)
             await connection.execute(self._row.sql, *values)
         return Response(self._answer, 201, media_type="application/json")
 

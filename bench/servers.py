@@ -12,6 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 START_SECONDS = 30
+LIMITS = "requests_per_key=1000000/1 creations_per_key=1000000/1 prompts_per_invite=1000/1"
+"""Of one program that asks as fast as it can, and of an invite for a whole cast; what is pending
+for one person is limited as it is."""
 _POLL_SECONDS = 0.002
 _HEALTHZ = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
@@ -100,6 +103,7 @@ def cosignet(
     own = {
         "COSIGNET_DATA_DIR": str(folder / f"data-{port}"),
         "COSIGNET_PUBLIC_URL": f"http://localhost:{port}",
+        "COSIGNET_LIMITS": LIMITS,
     }
     said = folder / f"cosignet-{port}.stderr"
     program = ["cosignet", "serve", "--port", str(port)]

@@ -5,6 +5,7 @@ tested here.
 """
 
 import asyncio
+import ctypes
 import importlib.util
 import os
 import pwd
@@ -12,6 +13,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -38,6 +40,11 @@ SETTINGS = {
     "max_wal_size": "128MB",
     "min_wal_size": "32MB",
 }
+
+
+def _end_with_parent() -> None:
+    """Let this process be told to stop at once when the one that started it is gone (prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 class Server:
@@ -107,6 +114,7 @@ class Server:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is ours alone
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         for _ in range(START_SECONDS * 50):
             assert self._process.poll() is None, self._log.read_text()
@@ -132,6 +140,11 @@ class Server:
         self._thread.join()
         self._loop.close()
         shutil.rmtree(self.folder)
+
+    @property
+    def programs(self) -> Path:
+        """The folder of `pg_dump` and the others."""
+        return self._programs
 
     def url(self, database: str) -> str:
         """Return the URL of a database whose clock `set_clock` can set."""

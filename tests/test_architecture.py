@@ -54,6 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Opens what is configured; below the wiring, above everything a running node uses.
 MAY_IMPORT["server.install"] = BELOW_DOORS | {"server.store", "server.ledger", "server.config"}
+# Traces, around the doors; loaded only where somebody wants them.
+MAY_IMPORT["server.tracing"] = {"server.web"}
 # A connection, below the wiring: what uvicorn hands on to the doors, and what it refuses.
 MAY_IMPORT["server.connection"] = {"core", "server.web"}
 SERVER = set(MAY_IMPORT) - {"", "client"}
@@ -124,8 +126,10 @@ CONFINED = {
         wired_in=("server.app",),
     ),
     "http framework": Confined(
-        words("starlette jinja2 fastapi mcp"), homes=("server.web", "server.mcp", "server.app")
+        words("starlette jinja2 fastapi mcp"),
+        homes=("server.web", "server.mcp", "server.app", "server.tracing"),
     ),
+    "tracing": Confined(words("opentelemetry"), homes=("server.tracing",)),
     "routing": Confined(
         words("starlette.routing"), homes=("server.web.door", "server.web.static_files")
     ),
@@ -502,6 +506,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("server.services.ask", "from starlette.requests import Request"),
         ("server.web.api.keys", "from starlette.routing import Route"),
         ("server.web.pages", "import uvicorn"),
+        ("server.app", "from opentelemetry import trace"),
     ],
     sql_is_in_the_store: [
         ("server.services.ask", "q = 'SELECT id FROM keys'"),

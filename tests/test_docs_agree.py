@@ -28,10 +28,11 @@ from cosignet.core import (
     payload,
     private_view,
     reject_reason,
+    retention,
 )
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
-from cosignet.server import app, config, install, ledger, worker
+from cosignet.server import app, config, install, ledger, tracing, worker
 from cosignet.server.services import access as keys
 from cosignet.server.services import decide, enroll, invite, practice, session
 from cosignet.server.web import call, errors, schemas, schemas_people, told
@@ -107,7 +108,7 @@ LIMITED = (
 SERVICES = (decide, enroll, practice, invite, keys, session)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app, worker, told)
+    for module in (*LIMITED, leaf, retention, errors, ledger, *SERVICES, app, worker, told, tracing)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | float | tuple)
 }
@@ -199,6 +200,8 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
         "COSIGNET_LOG_FORMAT": [plain.log_format],
         "COSIGNET_LOG_LEVEL": [plain.log_level],
         "COSIGNET_METRICS_TOKEN": [],
+        "COSIGNET_TRUSTED_PROXIES": [],
+        "COSIGNET_LIMITS": [],
         "COSIGNET_API_INVITES": [
             trusted if one.trust_api_invites else activate for one in (https, plain)
         ],
@@ -206,6 +209,12 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
     rows = re.findall(r"^\| `(COSIGNET_\w+)` \| (.*) \| (.*) \|$", text("docs/operate.md"), re.M)
     assert {name: words for name, _, words in rows} == config.SETTINGS
     assert {name: re.findall("`(.*?)`", default) for name, default, _ in rows} == defaults
+
+
+def test_the_limits_that_can_be_set_are_told_with_their_defaults() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `([\d/]+)` \|$", text("docs/operate.md"), re.M)
+    defaults = limits.Limits()
+    assert dict(rows) == {name: str(getattr(defaults, name)) for name in limits.CONFIGURABLE}
 
 
 def test_the_headers_are_those_of_every_answer() -> None:
@@ -297,7 +306,7 @@ def leaves(grammar: argparse.ArgumentParser, *words: str) -> Iterator[str]:
 def test_every_command_in_the_documents_is_one() -> None:
     pages = (*PAGES, ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md")
     assert [c for page in pages for c in commands_in(page) if not is_command(c)] == []
-    assert not is_command("backup")
+    assert not is_command("undo")
 
 
 def test_every_command_is_in_the_documents() -> None:

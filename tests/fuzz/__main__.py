@@ -59,7 +59,7 @@ def _extent(options: argparse.Namespace) -> list[str]:
     if options.short:
         return ["--max-examples=10", "--generation-deterministic", "--phases=fuzzing"]
     seed = [] if options.seed is None else [f"--seed={options.seed}"]
-    return [f"--max-examples={options.examples}", "--workers=2", *seed]
+    return [f"--max-examples={options.examples}", *seed]
 
 
 def _found(cast: Cast) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.live import Live
 from tests.people import Person, Program
-from tests.server.test_transport import Recording
+from tests.server.test_exchange import Recording
 from tests.server.together import eventually
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -249,6 +249,15 @@ BIG = fields(HEADER_FIELDS_MAX + 1)
 )
 def test_nothing_behind_a_refused_head_is_looked_at(sent: bytes) -> None:
     assert asyncio.run(spoken(sent)) == ([b"head_too_large", "close"], [])
+
+
+def test_a_body_behind_a_refused_head_is_dropped_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sent = BIG[:-2] + b"Content-Length: 4\r\n\r\nbody"
+    assert asyncio.run(spoken(sent)) == ([b"head_too_large", "close"], [])
+    # It belongs to no request: whoever takes it for one tells the operator of malformed HTTP.
+    assert caplog.messages == []
 
 
 def test_an_application_that_reads_learns_that_no_more_comes() -> None:

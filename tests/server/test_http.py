@@ -182,6 +182,18 @@ def test_openapi_names_every_route_and_only_those(live: Live) -> None:
         assert reference.rpartition("/")[2] in document["components"]["schemas"]
 
 
+def test_openapi_says_who_may_be_told_to_wait_and_that_it_says_how_long(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    waits = {
+        path: operation["responses"]["429"]["headers"]["Retry-After"]["required"]
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if "429" in operation["responses"]
+    }
+    assert set(waits.values()) == {True}
+    assert set(document["paths"]) - set(waits) == {"/healthz", "/readyz", "/api/openapi.json"}
+
+
 def test_openapi_says_which_routes_take_an_idempotency_key(live: Live) -> None:
     document = Person(live.url).http.get("/api/openapi.json").json()
     takes = {

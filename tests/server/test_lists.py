@@ -67,6 +67,16 @@ def test_a_time_is_the_same_in_every_zone(
     assert listed(program, username=alex.username, since=utc[:-1] + "+00:00") == {ids[3]}
 
 
+def test_a_cursor_does_not_lead_past_the_other_filters(
+    program: Program, alex: Person, four: tuple[int, list[str]]
+) -> None:
+    begin, ids = four
+    newest = program.get("/api/confirmations", username=alex.username, limit=1).json()
+    more = {"username": alex.username, "cursor": newest["nextCursor"]}
+    assert listed(program, **more, until=rfc3339(begin + 1)) == {ids[0]}
+    assert listed(program, **more, since=rfc3339(begin + 1)) == set(ids[1:3])
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
 def test_pages_neither_repeat_nor_leave_out_what_was_created_at_once(
     live: Live, program: Program, alex: Person, four: tuple[int, list[str]], limit: int

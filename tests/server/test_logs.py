@@ -34,11 +34,12 @@ def written() -> Iterator[io.StringIO]:
     logging.raiseExceptions = raises
 
 
+async def nothing(_: Runtime) -> None:
+    """Be done once everything before is."""
+
+
 def settled(live: Live, written: io.StringIO) -> list[dict[str, Any]]:
     """Return the lines once the server is done with every request that has been answered."""
-
-    async def nothing(_: Runtime) -> None:
-        pass
 
     live.run(nothing)
     return lines(written)
@@ -219,8 +220,10 @@ def test_nothing_that_is_told_begins_a_line_of_its_own(
 
 
 def test_a_line_that_cannot_be_written_is_lost_and_nothing_else_happens(
-    live: Live, program: Program, written: io.StringIO
+    live: Live, program: Program, written: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.set_up("json", "info", written)
     written.close()
     assert program.get("/api/confirmations").status_code == 200
+    live.run(nothing)
+    assert capsys.readouterr().err == ""

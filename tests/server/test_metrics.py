@@ -178,6 +178,7 @@ def test_while_the_database_is_away_metrics_say_so(
     async def away(*_: object) -> None:
         raise Unavailable("away")
 
+    assert value(samples(watched), "cosignet_database_readable") == 1
     monkeypatch.setattr(type(watched.runtime.database.reader), "fetch", away)
     found = samples(watched)
     assert value(found, "cosignet_database_readable") == 0

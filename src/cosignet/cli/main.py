@@ -51,6 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cure = refusal.cure() if not refusal.detail else ""
         print(" ".join(filter(None, (*parts, cure))), file=sys.stderr)
         return 1
+    except OSError as error:
+        # A disk that is full or read-only, or a folder of somebody else's.
+        words = error.strerror or str(error)
+        print(f"{error.filename}: {words}." if error.filename else f"{words}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -78,7 +83,15 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="bind the store to a changed COSIGNET_PUBLIC_URL, while no passkey is registered",
     )
-    _add(commands.add_parser, "doctor", "running.doctor", "Check that everything is in order.")
+    doctor = _add(commands.add_parser, "doctor", "doctor.doctor", "Look for what is not right.")
+    doctor.add_argument("--port", type=int, help="where the server listens on this machine")
+    backup = _add(commands.add_parser, "backup", "backups.backup", "Copy the store to a file.")
+    backup.add_argument("path", help="the file to make; it must not be there yet")
+    restore = _add(commands.add_parser, "restore", "backups.restore", "Fill a store from a backup.")
+    restore.add_argument("path", help="the file that `backup` has made")
+    restore.add_argument(
+        "--replace", action="store_true", help="overwrite the store that is there now"
+    )
     for name, words, fill in (
         ("apikey", "API keys of programs that ask.", _fill_apikey),
         ("invite", "Invites for people who decide.", _fill_invite),

@@ -36,3 +36,23 @@ class TooManyWaiting(Limited, code="too_many_waiting"):
 
 class NodeFull(Unavailable, code="node_full"):
     """This node holds as many waiting requests as it can. Wait as long as Retry-After says."""
+
+
+class TooManyRequests(Limited, code="too_many_requests"):
+    """Too many requests have come from you lately. Wait as long as Retry-After says."""
+
+
+class TooManyAttempts(Limited, code="too_many_attempts"):
+    """Too many attempts from your address have failed. Wait as long as Retry-After says."""
+
+
+class TooManyPending(Limited, code="too_many_pending"):
+    """Too many confirmations wait for this approver. Wait until some of them have ended."""
+
+
+class TooManyPendingOfKey(Limited, code="too_many_pending_of_key"):
+    """Too many confirmations of yours wait for this approver. Cancel some, or wait for them."""
+
+
+class RejectedRepeatedly(Limited, code="rejected_repeatedly"):
+    """This approver has rejected several of yours. Talk to them before you ask them again."""

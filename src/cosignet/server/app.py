@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -36,6 +36,10 @@ KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
+GARBAGE_OBJECTS = 10_000
+"""How many more there are before Python looks for circles of them; 700 is its own choice."""
+Wrapping: TypeAlias = Callable[[ASGIApp], AbstractContextManager[ASGIApp]]
+"""Puts something around an application, in the process that serves it, for as long as it does."""
 OpenPort: TypeAlias = socket.socket
 """A port that is listened on, to be handed to the processes that serve it."""
 
@@ -52,7 +56,9 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     Raises:
         SetupError: it cannot be opened like this.
     """
-    found = await open_installation(config, clock=now_ms, random=Randomness(os.urandom))
+    found = await open_installation(
+        config, clock=now_ms, random=Randomness(os.urandom), monotonic=time.monotonic
+    )
     try:
         yield found.runtime
     finally:
@@ -67,8 +73,10 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         runtime: Runtime,
         on_start: Callable[[Runtime], Awaitable[None]],
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
+        self._on_stop = on_stop
         self._runtime = runtime
         self._on_start = on_start
 
@@ -82,6 +90,8 @@ class Server(uvicorn.Server):
         """Answer everybody who waits with what there is, then stop."""
         self._runtime.waiters.release()
         await super().shutdown(sockets)
+        # Here, because uvicorn then ends the process by the very signal that told it to stop.
+        self._on_stop()
 
 
 def run(
@@ -90,10 +100,11 @@ def run(
     host: str,
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     """Serve on uvloop until told to stop; raises as `serve` does."""
     logs.set_up(config.log_format, config.log_level)
-    uvloop.run(serve(config, host=host, port=port, on_start=on_start))
+    uvloop.run(serve(config, host=host, port=port, on_start=on_start, wrapped=wrapped))
 
 
 async def serve(
@@ -102,6 +113,7 @@ async def serve(
     host: str,
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     """Serve until told to stop; `on_start` runs once the port is open.
 
@@ -111,10 +123,17 @@ async def serve(
     # Held until the process ends.
     lock_for_serving(config.database_url)
     await _require_port(host, port)
-    await _serve(config, host, port, on_start, None)
+    await _serve(config, host, port, on_start, None, wrapped=wrapped)
 
 
-def work(config: Config, listening: OpenPort, *, lifeline: int, place: Place | None = None) -> None:
+def work(
+    config: Config,
+    listening: OpenPort,
+    *,
+    lifeline: int,
+    place: Place | None = None,
+    wrapped: Wrapping = nullcontext,
+) -> None:
     """Serve on a port that is open already, as one of several processes, until told to stop.
 
     It stops, too, as soon as `lifeline`, a descriptor, reads as ended: then nobody supervises it.
@@ -130,7 +149,7 @@ def work(config: Config, listening: OpenPort, *, lifeline: int, place: Place | N
         loop.add_reader(lifeline, _stop_alone, lifeline)
 
     host, port = listening.getsockname()[:2]
-    uvloop.run(_serve(config, host, port, on_start, [listening], place))
+    uvloop.run(_serve(config, host, port, on_start, [listening], place, wrapped))
 
 
 def _stop_alone(lifeline: int) -> None:
@@ -157,22 +176,35 @@ async def _serve(
     on_start: Callable[[Runtime], Awaitable[None]],
     sockets: list[socket.socket] | None,
     place: Place | None = None,
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     places = held_per_node(_raise_descriptor_limit())
     async with opened(config) as found:
         limits = replace(found.limits, held_per_node=places)
         runtime = replace(found, limits=limits, place=place or found.place)
-        server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
-        background = asyncio.ensure_future(_background(runtime))
-        # What is loaded by now stays for good: looking through it again would only hold requests.
-        gc.collect()
-        gc.freeze()
-        try:
-            await server.serve(sockets)
-        finally:
-            background.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await background
+        with ExitStack() as until_stopped:
+            application = until_stopped.enter_context(wrapped(build(runtime)))
+            served = uvicorn_config(runtime, host, port, application)
+            server = Server(served, runtime, on_start, until_stopped.close)
+            await _until_told(server, runtime, sockets)
+
+
+async def _until_told(
+    server: Server, runtime: Runtime, sockets: list[socket.socket] | None
+) -> None:
+    """Serve, with background work beside, until told to stop."""
+    background = asyncio.ensure_future(_background(runtime))
+    # What is loaded by now stays for good: looking through it again would only hold requests.
+    gc.collect()
+    gc.freeze()
+    # What a request makes is gone when it is answered; most of it before it is looked at now.
+    gc.set_threshold(GARBAGE_OBJECTS)
+    try:
+        await server.serve(sockets)
+    finally:
+        background.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await background
 
 
 async def _background(runtime: Runtime) -> None:
@@ -204,10 +236,12 @@ async def _require_port(host: str, port: int) -> None:
     await probe.wait_closed()
 
 
-def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
-    """Return how uvicorn serves one node."""
+def uvicorn_config(
+    runtime: Runtime, host: str, port: int, application: ASGIApp | None = None
+) -> uvicorn.Config:
+    """Return how uvicorn serves one node; `application` is the node's own, wrapped."""
     http = protocol_of(runtime.limits, partial(refusal_in_bytes, runtime))
-    return uvicorn_for(build(runtime), host, port, http=http)
+    return uvicorn_for(application or build(runtime), host, port, http=http)
 
 
 def uvicorn_for(

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
+from cosignet.core.address import Network, parse_networks
 from cosignet.core.errors import SetupError
+from cosignet.core.limits import Limits, parse_limits
 from cosignet.server.logs import LogFormat, LogLevel
 
 DEFAULT_PUBLIC_URL = "http://localhost:8000"
@@ -24,6 +26,10 @@ SETTINGS = {
     "COSIGNET_LOG_FORMAT": "text or json: how a line of the log is written.",
     "COSIGNET_LOG_LEVEL": "debug, info, warning or error: the least that is logged.",
     "COSIGNET_METRICS_TOKEN": "16 characters or more; who sends it as a bearer reads /metrics.",
+    "COSIGNET_TRUSTED_PROXIES": "Addresses or networks (CIDR) of your proxies, separated by commas:"
+    " what they forward says from where a request comes.",
+    "COSIGNET_LIMITS": "Limits that shall be others, such as"
+    " `pending_per_approver=200 creations_per_key=100/60`.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
@@ -32,6 +38,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")
 METRICS_TOKEN_CHARACTERS_MIN = 16
+COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,24 @@ class Config:
     encryption_key: str | None = field(repr=False)
     """As given, in base64; None: the one in the data directory."""
     trust_api_invites: bool
+    trusted_proxies: tuple[Network, ...]
+    limits: Limits
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
     metrics_token: str | None = field(default=None, repr=False)
     """None: nobody reads metrics."""
+    traces: bool = False
+    """Whether OTEL_* name a collector; OpenTelemetry reads the rest of them itself."""
 
     @property
     def secure(self) -> bool:
         """Whether the public URL is https."""
         return self.public_url.startswith("https://")
+
+    @property
+    def knows_addresses(self) -> bool:
+        """Whether clients are told apart: on https there is a proxy, and every address is its."""
+        return not self.secure or bool(self.trusted_proxies)
 
     @property
     def port(self) -> int:
@@ -85,7 +101,16 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         log_format=_one_of(get_args(LogFormat), values, "COSIGNET_LOG_FORMAT", "text"),
         log_level=_one_of(get_args(LogLevel), values, "COSIGNET_LOG_LEVEL", "warning"),
         metrics_token=_token(values.get("COSIGNET_METRICS_TOKEN")),
+        trusted_proxies=_proxies(values.get("COSIGNET_TRUSTED_PROXIES", "")),
+        limits=parse_limits(values.get("COSIGNET_LIMITS", "")),
+        traces=_traces(environ),
     )
+
+
+def _traces(environ: Mapping[str, str]) -> bool:
+    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "otlp")
+    return any(map(environ.get, COLLECTORS)) and exporter == "otlp" and not off
 
 
 def _one_of(choices: tuple[Any, ...], values: Mapping[str, str], name: str, default: str) -> Any:
@@ -104,6 +129,11 @@ def _token(text: str | None) -> str | None:
             "characters. Make one: openssl rand -hex 16"
         )
     return text
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what other programs are started with: our settings, some of them secret, left out."""
+    return {name: value for name, value in environ.items() if not name.startswith("COSIGNET_")}
 
 
 def parse_public_url(url: str) -> tuple[str, str]:
@@ -140,6 +170,16 @@ def parse_public_url(url: str) -> tuple[str, str]:
     standard = {"http": 80, "https": 443}[parts.scheme]
     suffix = "" if port in (None, standard) else f":{port}"
     return f"{parts.scheme}://{host}{suffix}", host
+
+
+def _proxies(text: str) -> tuple[Network, ...]:
+    try:
+        return parse_networks(text)
+    except ValueError as error:
+        raise SetupError(
+            f"COSIGNET_TRUSTED_PROXIES: {error}. Name your proxies alone, such as 10.0.0.7 or "
+            "10.0.0.0/28."
+        ) from None
 
 
 def _values(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,13 +1,16 @@
 """What one running node has at hand; wired in `app.py`, passed to every service."""
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cosignet.core.limits import Limits
-from cosignet.core.request_errors import NodeFull, TooManyWaiting
+from cosignet.core.address import Network
+from cosignet.core.limits import BUCKETS_MAX, Limits
+from cosignet.core.rate import Buckets, Rate
+from cosignet.core.request_errors import NodeFull, TooManyRequests, TooManyWaiting
 from cosignet.server.exposition import Place
 from cosignet.server.meter import Meter
 from cosignet.server.secret import Sealer
@@ -130,6 +133,15 @@ class Waiters:
         return sum(map(len, self._waiting.values()))
 
 
+@dataclass(slots=True)
+class Readiness:
+    """How the last proof went that this node can do its work, or how the one goes that runs."""
+
+    proof: "asyncio.Task[None] | None" = None
+    begun_at: float = 0.0
+    """By the event loop's clock (seconds)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """One node: its store, its identity, its clock and its randomness."""
@@ -144,12 +156,28 @@ class Runtime:
     """Unix milliseconds."""
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
+    monotonic: Callable[[], float]
+    """Seconds that never go back."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Who says from which address a request comes; nobody else is believed."""
     waiters: Waiters = field(default_factory=Waiters)
     limits: Limits = field(default_factory=Limits)
     meter: Meter = field(default_factory=Meter)
     metrics_token: str | None = field(default=None, repr=False)
     """Who has it reads the meter; None: nobody does."""
     place: Place = field(default_factory=Place)
+    readiness: Readiness = field(default_factory=Readiness)
+    buckets: Buckets = field(default_factory=lambda: Buckets(BUCKETS_MAX))
+
+    def take(self, whose: str, rate: Rate) -> None:
+        """Let something happen once more, unless it happens too often.
+
+        Raises:
+            TooManyRequests: it does, on this node.
+        """
+        wait = self.buckets.take(whose, rate, self.monotonic())
+        if wait:
+            raise TooManyRequests(retryAfterSeconds=math.ceil(wait))
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

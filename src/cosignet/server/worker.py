@@ -6,7 +6,7 @@ import math
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import operate, practice, repeat, rotate, watch
+from cosignet.server.services import forget, operate, practice, watch
 
 SWEEP_SECONDS = 1.0
 SHARE_SECONDS = 5.0
@@ -38,7 +38,7 @@ async def look(rt: Runtime) -> None:
 
 async def sweep(rt: Runtime) -> None:
     """Perform expiries that nobody read, write leaves that waited for a practice approval, forget
-    answers that were kept long enough and secrets that have ended.
+    what has ended.
 
     Crashing anywhere in here loses nothing: the next sweep finds the same rows.
     """
@@ -46,8 +46,8 @@ async def sweep(rt: Runtime) -> None:
         try:
             await watch.expire_due(rt)
             await practice.log_unproven(rt)
-            await repeat.forget(rt)
-            await rotate.forget_ended(rt)
+            await forget.forget_ended(rt)
+            await forget.end_prompts_beyond(rt)
             rt.meter.swept(rt.clock())
         except Refusal as refusal:
             rt.meter.sweep_failed()

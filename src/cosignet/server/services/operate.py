@@ -1,5 +1,7 @@
 """Running: whether this node can do its work."""
 
+import asyncio
+
 from cosignet.core.errors import Unavailable
 from cosignet.server import exposition
 from cosignet.server.runtime import Runtime
@@ -16,9 +18,20 @@ async def probe(rt: Runtime) -> None:
         await installation.probe(tx)
 
 
-async def clocks_apart_ms(rt: Runtime) -> int:
-    """Return by how many milliseconds this node's clock is ahead of the database's, or behind."""
-    return rt.clock() - await installation.now(rt.database.reader)
+async def ready(rt: Runtime) -> None:
+    """Tell whether the database can be written: as it was found a moment ago, or by trying now.
+
+    However many ask, one transaction in `readiness_seconds` is begun.
+
+    Raises:
+        Unavailable: it cannot.
+    """
+    last, now = rt.readiness, asyncio.get_running_loop().time()
+    fresh = now < last.begun_at + rt.limits.readiness_seconds
+    if last.proof is None or (last.proof.done() and not fresh):
+        last.proof, last.begun_at = asyncio.create_task(probe(rt)), now
+    # Whoever leaves does not end it for the others.
+    await asyncio.shield(last.proof)
 
 
 async def expose(rt: Runtime, *, accept: str) -> tuple[bytes, str]:

@@ -25,11 +25,17 @@ class Page:
 
 
 async def get(
-    rt: Runtime, confirmation_id: str, *, view: str | None = None, wait_seconds: float = 0
+    rt: Runtime,
+    confirmation_id: str,
+    *,
+    view: str | None = None,
+    wait_seconds: float = 0,
+    address: str | None = None,
 ) -> Confirmation:
     """Return a confirmation to its page, as soon as it is decided or after `wait_seconds`.
 
-    `view` is the secret of a browser in which a private one was unlocked.
+    `view` is the secret of a browser in which a private one was unlocked; `address` is where that
+    browser is, if that is known.
 
     Raises:
         NotFound: there is none.
@@ -42,8 +48,10 @@ async def get(
     if found.decided or not wait_seconds:
         return found
     del found  # as in `_wait`
-    page = Share(f"page {confirmation_id}", rt.limits.held_per_page)
-    with rt.waiters.place(page, of_all=rt.limits.held_per_node):
+    shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
+    if address is not None:
+        shares.append(Share(f"address {address}", rt.limits.held_per_address))
+    with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
         found = await _wait(rt, confirmation_id, wait_seconds)
     return await visible(rt, confirmation_id, view) if found.private else found
 

@@ -18,7 +18,7 @@ from cosignet.core.confirmation import (
     Wanted,
 )
 from cosignet.core.match_code import MatchCode
-from cosignet.server.store.db import Database, Reader, Row, SqlValue, Transaction
+from cosignet.server.store.db import Database, Reader, Room, Row, SqlValue, Transaction
 
 TOPIC = "confirmation"
 """Notified with a confirmation's id when it leaves `pending`."""
@@ -53,9 +53,9 @@ _MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
 """Where the parts begin."""
 
 
-async def insert(database: Database, confirmation: Confirmation) -> None:
-    """Store a new pending confirmation."""
-    await database.append(_INSERTION, *_new_row(confirmation))
+async def insert(database: Database, confirmation: Confirmation, room: Room) -> bool:
+    """Store a new pending confirmation; whether there was room for it."""
+    return await database.append(_INSERTION, *_new_row(confirmation), room=room)
 
 
 def append(tx: Transaction, confirmation: Confirmation) -> None:

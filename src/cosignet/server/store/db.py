@@ -8,6 +8,7 @@ writer, leaves it out.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 SqlValue: TypeAlias = "str | int | bytes | bool | None"
@@ -46,6 +47,14 @@ class Unobserved:
 
     def commit_failed(self) -> None:
         """Forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many rows may still be inserted: a SELECT of one number, and its values."""
+
+    sql: str
+    values: tuple[SqlValue, ...]
 
 
 class Row(Protocol):
@@ -137,10 +146,13 @@ class Database(Protocol):
         """
         ...
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert one row, durably; rows that come at the same time are inserted together.
 
-        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns.
+        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns. Where there
+        is no `room` for it, nothing is inserted and the answer is False. Each room is asked for
+        once for the rows that are inserted together, right before them: what other transactions
+        and nodes insert at that moment, and rows with another room, do not count yet.
 
         Raises:
             Unavailable: it could not be made durable; the row will never be visible.

@@ -4,8 +4,9 @@ Each transaction has a connection of its own and commits on its own; the server 
 Rows that are appended at the same time are one statement.
 READ COMMITTED: the condition inside an UPDATE decides, looked at again after waiting for a row that
 another transaction held. What depends on other rows than the one it changes locks them first
-(`Transaction.lock`, `FOR SHARE`), in this order: organisation, API key, approvers by id, invite,
-confirmation, credential. Whoever needs two takes them in that order, so nobody waits in a circle.
+(`Transaction.lock`, `FOR SHARE`), in this order: installation, organisation, API key, approvers by
+id, invite, confirmation, credential. Whoever needs two takes them in that order, so nobody waits in
+a circle.
 
 A connection that is lost while a commit runs leaves everybody in doubt: the caller gets
 `Unavailable`, and whoever reads next reads the truth.
@@ -18,7 +19,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Listener, Observer, SqlValue, Unobserved
+from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
 from cosignet.server.store.postgres_append import Appender
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
@@ -88,9 +89,9 @@ class PostgresDatabase:
         """Begin a transaction, as `Database` says; here all of them can be undone."""
         return _Block(self)
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says."""
-        await self._appender.append(insertion, values)
+        return await self._appender.append(insertion, values, room)
 
     async def observed(self, commit: Coroutine[None, None, None], writers: int = 1) -> None:
         """Commit what so many share, and let the observer know how that went."""

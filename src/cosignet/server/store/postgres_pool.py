@@ -67,7 +67,11 @@ class Pool:
 
     def release(self, wire: Wire) -> None:
         """Give a connection back; one in which anything is left open is dropped."""
-        if wire.is_closed() or wire.is_in_transaction():
+        if wire.is_closed():
+            # Lost, and so may those be that nobody uses: each would cost somebody an answer.
+            while self._idle:
+                self._idle.pop().terminate()
+        elif wire.is_in_transaction():
             wire.terminate()
         else:
             self._idle.append(wire)

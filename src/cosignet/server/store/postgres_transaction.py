@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Never, TypeAlias
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.additions import Additions
-from cosignet.server.store.db import Found, Lockable, Row, SqlValue
+from cosignet.server.store.additions import Addition, Additions
+from cosignet.server.store.db import Found, Lockable, Room, Row, SqlValue
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_wire import Wire, is_outage, is_spent, spelled, unavailable
 
@@ -125,7 +125,7 @@ class PostgresTransaction:
 
     def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row when the transaction ends."""
-        self._additions.add(insertion, values)
+        self._additions.add(insertion, Addition(values))
 
     async def lock(self, table: Lockable, id_: str) -> None:
         """Wait until no other transaction holds this row, and hold it until this one ends."""
@@ -142,7 +142,7 @@ class PostgresTransaction:
             Unavailable: the connection was lost meanwhile, and only reading again tells whether it
                 was committed; or the server has refused it.
         """
-        for statement, values in self._additions.statements():
+        for statement, values in self._additions.statements(_always):
             await self.execute(statement, *values)
         telling = "".join(
             f"SELECT pg_notify({_quoted(CHANNEL)}, {_quoted(f'{topic} {key}')});"
@@ -171,20 +171,29 @@ class PostgresTransaction:
             _fail(self._wire, error, refusal)
 
 
-async def insert_together(wire: Wire, insertion: str, rows: Sequence[tuple[SqlValue, ...]]) -> None:
-    """Insert rows of one table by a statement that is a transaction of its own.
+async def fetch_alone(wire: Wire, sql: str, values: tuple[SqlValue, ...]) -> list[Row]:
+    """Return the rows of a statement that is a transaction of its own.
+
+    Raises:
+        Unavailable: the database is away.
+    """
+    try:
+        return await wire.fetch(spelled(sql), *values)
+    except BaseException as error:
+        _fail(wire, error, _NOT_READ)
+
+
+async def insert_together(wire: Wire, additions: Additions, ask: Callable[[Room], int]) -> None:
+    """Insert rows of one table by a statement that is a transaction of its own, as many as fit.
 
     Raises:
         Unavailable: none was inserted; or the connection was lost, and nobody knows.
     """
-    together = Additions()
-    for values in rows:
-        together.add(insertion, values)
-    [(statement, all_values)] = together.statements()
-    try:
-        await wire.execute(spelled(statement), *all_values)
-    except BaseException as error:
-        _fail(wire, error, _UNKNOWN)
+    for statement, values in additions.statements(ask):
+        try:
+            await wire.execute(spelled(statement), *values)
+        except BaseException as error:
+            _fail(wire, error, _UNKNOWN)
 
 
 def _fail(wire: Wire, error: BaseException, refusal: str) -> Never:
@@ -196,6 +205,10 @@ def _fail(wire: Wire, error: BaseException, refusal: str) -> Never:
         log.error("the database failed: %s: %s", type(error).__name__, error)
         raise unavailable(error, refusal) from error
     raise error
+
+
+def _always(_: Room) -> int:
+    return 1
 
 
 def _quoted(text: str) -> str:

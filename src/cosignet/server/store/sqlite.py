@@ -21,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server.store.db import Listener, Observer, SqlValue, Unobserved
+from cosignet.server.store.additions import Addition
+from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import SqliteReader
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
@@ -85,11 +86,13 @@ class SqliteDatabase:
         """Begin a transaction, as `Database` says; leaving the block waits for the shared sync."""
         return _Block(self, refuses_first=refuses_first)
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says; those that come together are one statement."""
         group = self._collect()
-        group.additions.add(insertion, values)
+        addition = Addition(values, room)
+        group.additions.add(insertion, addition)
         await group.durable()
+        return addition.made
 
     async def begin(self, *, refuses_first: bool) -> SqliteTransaction:
         """Wait for the turn, take it, and begin a savepoint in the shared transaction."""
@@ -208,7 +211,10 @@ class SqliteDatabase:
         return None
 
     def _write(self, group: Group, connection: Connection) -> None:
-        for statement, values in group.additions.statements():
+        def ask(room: Room) -> int:
+            return connection.run(room.sql, room.values).fetchone()[0]
+
+        for statement, values in group.additions.statements(ask):
             connection.run(statement, values)
         self.sync(connection.raw)
 

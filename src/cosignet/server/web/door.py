@@ -41,8 +41,12 @@ class Door:
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request, or raise the refusal."""
         call = scope[CALL] = Call(self._runtime, scope, receive, self._body_bytes_max)
-        refuse_key_in_query(call, self._row.guard)
-        return self._elsewhere(call) or await self._inside(call)
+        try:
+            refuse_key_in_query(call, self._row.guard)
+            return self._elsewhere(call) or await self._inside(call)
+        except Refusal as refusal:
+            self._row.guard.refused(call, refusal)
+            raise
 
     async def _inside(self, call: Call) -> Response:
         await self._row.guard.check(call)
@@ -117,9 +121,8 @@ class Entrance:
         """Add the headers that every answer has, but for those it has set itself."""
         own = dict(response.raw_headers)
         is_data = own.get(b"content-type") in _DATA_TYPES
-        for pair in (self._data_headers if is_data else self._page_headers).items():
-            if pair[0] not in own:
-                response.raw_headers.append(pair)
+        every = self._data_headers if is_data else self._page_headers
+        response.raw_headers += [pair for pair in every.items() if pair[0] not in own]
         response.raw_headers.append((REQUEST_ID_FIELD, request_id.encode()))
 
 

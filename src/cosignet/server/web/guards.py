@@ -11,6 +11,7 @@ from cosignet.core.errors import (
     CrossSite,
     KeyInQuery,
     NotFound,
+    Refusal,
     ScopeMissing,
     Unauthenticated,
 )
@@ -19,6 +20,13 @@ from cosignet.server.secret import API_KEY_START
 from cosignet.server.services import access, session
 from cosignet.server.web.call import Call
 from cosignet.server.web.cookies import SESSION_COOKIE, cookie
+from cosignet.server.web.limiting import (
+    count_failed_ceremony,
+    take_for_address,
+    take_for_ceremony,
+    take_for_failed_key,
+    take_for_key,
+)
 
 API_KEY_HEADER = "X-Api-Key"
 _LIKE_A_KEY = re.compile(r"(x-?)?api[-_]?key|key|token|access_token|authorization", re.IGNORECASE)
@@ -31,6 +39,8 @@ class Guard:
     name: str
     check: Callable[[Call], Awaitable[None]]
     scope: Scope | None = None
+    refused: Callable[[Call, Refusal], None] = lambda _, __: None
+    """Is told what a call that was let through was refused with, or why it was not."""
 
 
 def api_key(scope: Scope) -> Guard:
@@ -40,7 +50,12 @@ def api_key(scope: Scope) -> Guard:
         secret = call.header(API_KEY_HEADER)
         if not secret:
             raise Unauthenticated
-        key = await access.authenticate(call.runtime, secret)
+        try:
+            key = await access.authenticate(call.runtime, secret)
+        except Unauthenticated:
+            take_for_failed_key(call)
+            raise
+        take_for_key(call, key)
         if not key.allows(scope):
             raise ScopeMissing(f"It needs {scope}.", scope=str(scope))
         call.key = key
@@ -58,7 +73,14 @@ async def _check_same_origin(call: Call) -> None:
         raise CrossSite("The browser says that another site sent this.")
 
 
+async def _check_ceremony(call: Call) -> None:
+    take_for_address(call)
+    take_for_ceremony(call)
+    await _check_same_origin(call)
+
+
 async def _check_session(call: Call) -> None:
+    take_for_address(call)
     # A session is an ambient credential: what changes something must come from our own pages.
     if call.scope["method"] not in ("GET", "HEAD"):
         await _check_same_origin(call)
@@ -69,13 +91,17 @@ async def _let_through(_: Call) -> None:
     pass
 
 
-CEREMONY = Guard("ceremony", _check_same_origin)
+async def _check_page(call: Call) -> None:
+    take_for_address(call)
+
+
+CEREMONY = Guard("ceremony", _check_ceremony, refused=count_failed_ceremony)
 """State-changing calls of our own pages; what they carry (link, passkey) is their authority."""
 
 SESSION = Guard("session", _check_session)
 """What somebody sees and changes who has signed in; changes need a passkey's answer besides."""
 
-PAGE = Guard("page", _let_through)
+PAGE = Guard("page", _check_page)
 """Pages and their data: whoever has the link may look."""
 
 PUBLIC = Guard("public", _let_through)
@@ -86,6 +112,7 @@ async def _check_metrics_token(call: Call) -> None:
     wanted = call.runtime.metrics_token
     if wanted is None:
         raise NotFound
+    take_for_address(call)
     given = call.header("authorization") or ""
     # Hashed first: comparing takes as long whatever was sent, its length included.
     hashes = (sha256(text.encode("utf-8")).digest() for text in (given, f"Bearer {wanted}"))

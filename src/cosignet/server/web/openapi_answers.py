@@ -11,14 +11,14 @@ from cosignet.server.web.route import Row
 from cosignet.server.web.schemas import Problem
 
 REFERENCE = "#/components/schemas/{model}"
-_ANYWHERE = (400, 404, 405, 408, 413, 421, 422, 429, 431, 500, 503)
+_ANYWHERE = (400, 404, 405, 408, 413, 421, 422, 431, 500, 503)
 """What a request can be refused with wherever it goes."""
 _BY_GUARD = {
-    "api_key": (401, 403),
-    "session": (401, 403),
-    "metrics": (401,),
-    "ceremony": (403,),
-    "page": (403,),
+    "api_key": (401, 403, 429),
+    "session": (401, 403, 429),
+    "metrics": (401, 429),
+    "ceremony": (403, 429),
+    "page": (403, 429),
 }
 _SECONDS = {"type": "string", "pattern": "^[0-9]+$"}
 _WORD = {"type": "string", "minLength": 1}

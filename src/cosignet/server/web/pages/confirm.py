@@ -94,7 +94,13 @@ async def show_reject(call: Call) -> Response:
 async def data(call: Call) -> Response:
     """Give the page's script everything that is signed; with `wait`, once it is decided."""
     seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
-    reading = watch.get(call.runtime, call.path("id"), view=view_of(call), wait_seconds=seconds)
+    reading = watch.get(
+        call.runtime,
+        call.path("id"),
+        view=view_of(call),
+        wait_seconds=seconds,
+        address=call.address if seconds else None,
+    )
     found = await unless_gone(call.receive, reading, waits=seconds > 0)
     return json_answer(await _shown(call, found))
 

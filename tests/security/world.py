@@ -37,6 +37,8 @@ class Caller:
     """That of a live session."""
     elsewhere: bool = False
     """Whether another site's page sends it."""
+    monitors: bool = False
+    """Whether it has the operator's token for metrics."""
 
 
 class Home:
@@ -288,7 +290,14 @@ class World:
             self._cookie("a key as a session", secret),
             self._key("a session as a key", session),
             Caller("a bearer token", self.home.slug, {"Authorization": f"Bearer {secret}"}),
+            self._monitor(),
         ]
+
+    def _monitor(self) -> Caller:
+        token = "of the operator's monitoring"
+        object.__setattr__(self.live.runtime, "metrics_token", token)  # as if it had been set
+        headers = {"Authorization": f"Bearer {token}"}
+        return Caller("the operator's monitoring", self.home.slug, headers, monitors=True)
 
     def _keys(self) -> list[Caller]:
         home, away = self.home, self.away

@@ -35,7 +35,7 @@ import asyncpg
 import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.engines import engines
-from tests.live import free_port
+from tests.live import ROOMY, free_port
 
 from cosignet.cli import main
 from cosignet.server import app
@@ -224,6 +224,7 @@ def _serve(order: dict[str, Any]) -> None:
     os.environ.update(order["store"])
     os.environ["COSIGNET_DATA_DIR"] = order["data_dir"]
     os.environ["COSIGNET_PUBLIC_URL"] = order["url"]
+    os.environ["COSIGNET_LIMITS"] = ROOMY
     steps = Watched.steps = WatchedWire.steps = Steps(Path(order["log"]))
     if order["crash_at"]:
         steps.arm(order["crash_at"])

@@ -577,7 +577,7 @@ class FirstKey(AccountChange):
         with opened(self.world.server.database) as rows:
             rows.execute(
                 "INSERT INTO api_keys (id, organisation_id, name, prefix, key_hash, scopes,"
-                " created_at) SELECT ?, id, 'first key', 'cosk_', ?, 'admin', 1 << 52"
+                " created_at) SELECT ?, id, 'first key', 'cosk_', ?, 'admin', 4503599627370496"
                 " FROM organisations WHERE slug = 'default'",
                 [self.old, self.old.encode()],
             )

@@ -69,6 +69,7 @@ async def create(
     texts = context.texts(base64url(rt.random(SALT_BYTES)))
     if request.risk == "normal" and await _misleads(request.payload, texts[0]):
         context = context._replace(risk="high")
+        texts = context.texts(base64url(rt.random(SALT_BYTES)))
     confirmation = _new(rt, key, request, context, texts, now)
     room = pending.room(approver.id, key.id, rt.limits)
     if keeping is not None:

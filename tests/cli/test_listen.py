@@ -39,9 +39,12 @@ def listening(
     ) as running:
         assert running.stderr is not None
         assert "signed with that secret" in running.stderr.readline()
-        yield running
-        running.send_signal(signal.SIGINT)
-        assert running.wait(20) == 130
+        try:
+            yield running
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 130
+        finally:
+            running.kill()
 
 
 def test_what_is_decided_is_forwarded_like_a_webhook(live: Live, receiver: Receiver) -> None:

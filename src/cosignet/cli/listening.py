@@ -14,14 +14,15 @@ def listen(options: argparse.Namespace) -> int:
     """Forward decisions until interrupted."""
     access = read_access()
     secret = mint_secret(secrets.token_bytes(SECRET_BYTES))
-    print(secret, flush=True)
-    _say(f"Decisions at {access.base_url} go to {options.forward_to}, signed with that secret.")
     listener = Listener(access, options.forward_to, secret, options.event or DECISION_EVENTS, _say)
     try:
-        listener.run()
+        listener.note_what_was_before()
     except (Refused, Unreachable) as error:
         _say(str(error))
-    return 1
+        return 1
+    print(secret, flush=True)
+    _say(f"Decisions at {access.base_url} go to {options.forward_to}, signed with that secret.")
+    listener.run()
 
 
 def _say(words: str) -> None:

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from cosignet.client.api import Refused, Unreachable, get, send
 from cosignet.client.environment import Access
@@ -40,14 +40,17 @@ class Listener:
     _held: set[str] = field(default_factory=set[str])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self) -> None:
-        """Listen until interrupted.
+    def note_what_was_before(self) -> None:
+        """See what is decided already: whatever is decided from here on is forwarded.
 
         Raises:
             Refused: the server does not accept the key.
-            Unreachable: it cannot be reached at the start.
+            Unreachable: it cannot be reached.
         """
         self._told.update(item["id"] for item in self._look() if item["status"] != _PENDING)
+
+    def run(self) -> NoReturn:
+        """Listen until interrupted."""
         while True:
             self._begin(self._look_patiently())
             time.sleep(LOOK_SECONDS)

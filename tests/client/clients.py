@@ -1,0 +1,124 @@
+"""Every client there is, each made to gate one action: what it did, and what it said of it."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.authenticator import base64url
+from tests.client.faulty import APPROVER, Fault, passkey
+
+from cosignet.client import (
+    AsyncCosignet,
+    Cancelled,
+    Cosignet,
+    CosignetError,
+    EvidenceRefused,
+    Expired,
+    PinnedKeys,
+    Rejected,
+    RequestRefused,
+    Timing,
+    Unavailable,
+    Undecided,
+    requires_approval,
+)
+
+ACTION = "Refund customer"
+PAYLOAD: dict[str, Any] = {"customer_id": "cus_8821", "amount": 4200, "one": 1, "note": "é ✓"}
+QUICK = Timing(
+    request=0.7, wait=1, first_pause=0.05, longest_pause=0.2, grace=0.5, after=1.5, alert_after=2
+)
+VERDICTS: dict[type[CosignetError], str] = {
+    Rejected: "rejected",
+    Undecided: "undecided",
+    Cancelled: "cancelled",
+    Expired: "expired",
+    Unavailable: "unavailable",
+    EvidenceRefused: "evidence",
+    RequestRefused: "refused",
+}
+
+
+@dataclass(frozen=True)
+class Did:
+    """How often the action ran, and the verdict."""
+
+    runs: int
+    verdict: str
+    said: str = ""
+
+
+def pinned() -> PinnedKeys:
+    """Return what somebody knows who has seen the approver's passkey before."""
+    return PinnedKeys({APPROVER: [base64url(passkey(APPROVER).spki)]})
+
+
+def python_client(url: str, **options: Any) -> Cosignet:
+    """Return the client under test."""
+    return Cosignet(
+        **{"api_key": "cosk_test", "base_url": url, "trust": pinned(), "timing": QUICK} | options
+    )
+
+
+def judged(work: Callable[[list[Any]], object]) -> Did:
+    """Run something that notes each run of the action."""
+    runs: list[Any] = []
+    try:
+        work(runs)
+    except CosignetError as error:
+        return Did(len(runs), VERDICTS[type(error)], str(error))
+    # What ran is what was asked for.
+    assert all(json.dumps(run) == json.dumps(PAYLOAD) for run in runs), runs
+    return Did(len(runs), "ran")
+
+
+def by_request(url: str, fault: Fault, _folder: Path) -> Did:
+    client = python_client(url)
+
+    def work(runs: list[Any]) -> None:
+        decision = client.request_approval(
+            username=APPROVER, action=ACTION, payload=PAYLOAD, ttl_seconds=fault.ttl
+        )
+        client.run(decision, runs.append)
+
+    return judged(work)
+
+
+def by_request_async(url: str, fault: Fault, _folder: Path) -> Did:
+    client = AsyncCosignet(python_client(url))
+
+    async def gate(runs: list[Any]) -> None:
+        decision = await client.request_approval(
+            username=APPROVER, action=ACTION, payload=PAYLOAD, ttl_seconds=fault.ttl
+        )
+
+        async def act(payload: dict[str, Any]) -> None:
+            runs.append(payload)
+
+        await client.run(decision, act)
+
+    return judged(lambda runs: asyncio.run(gate(runs)))
+
+
+def by_decorator(url: str, fault: Fault, _folder: Path) -> Did:
+    def work(runs: list[Any]) -> None:
+        @requires_approval(
+            action=ACTION, username=APPROVER, client=python_client(url), ttl_seconds=fault.ttl
+        )
+        def refund(customer_id: str, amount: int, *, one: int = 1, note: str) -> None:
+            runs.append({"customer_id": customer_id, "amount": amount, "one": one, "note": note})
+
+        refund("cus_8821", amount=4200, note="é ✓")
+
+    return judged(work)
+
+
+Client = Callable[[str, Fault, Path], Did]
+CLIENTS: dict[str, Client] = {
+    "Python": by_request,
+    "Python, asyncio": by_request_async,
+    "Python, decorator": by_decorator,
+}

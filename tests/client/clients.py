@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +119,71 @@ def by_decorator(url: str, fault: Fault, _folder: Path) -> Did:
     return judged(work)
 
 
+# --- Programs -------------------------------------------------------------------------------------
+
+# The program as it is, but for how long it tries.
+GUARD = f"""
+import sys
+from cosignet.cli.main import main
+from cosignet.client import cosignet, patience
+cosignet.Timing = lambda: patience.{QUICK}
+sys.exit(main(sys.argv[1:]))
+"""
+BY_STATUS = {0: "ran", 10: "rejected", 11: "expired", 12: "cancelled"} | {
+    75: "unavailable",
+    76: "evidence",
+    77: "refused",
+}
+PROGRAM_SECONDS = 60
+
+
+def program_environ(url: str, folder: Path) -> dict[str, str]:
+    """Return an environment in which the approver's passkey is known."""
+    pins = folder / "pins.json"
+    key = base64url(passkey(APPROVER).spki)
+    pin = {"origin": url, "approver": APPROVER, "credential": "", "key": key}
+    pins.write_text(json.dumps({"version": 1, "pins": [pin]}))
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return kept | {
+        "HOME": str(folder),
+        "COSIGNET_API_KEY": "cosk_test",
+        "COSIGNET_BASE_URL": url,
+        "COSIGNET_USER": APPROVER,
+        "COSIGNET_PINS": str(pins),
+    }
+
+
+def by_program(command: list[str], url: str, folder: Path) -> Did:
+    """Run a program that gates `tee`; what it gates leaves a line in a file each time it runs."""
+    marks = folder / "marks"
+    ran = subprocess.run(
+        command,
+        cwd=folder,
+        env=program_environ(url, folder),
+        input="ran\n",
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_SECONDS,
+        check=False,
+    )
+    runs = len(marks.read_text().splitlines()) if marks.exists() else 0
+    verdict = BY_STATUS.get(ran.returncode, f"ended with {ran.returncode}")
+    return Did(runs, verdict, ran.stdout + ran.stderr)
+
+
+ONE_RUN = ["tee", "-a", "marks", "two words", "$(false) `x` \"' \\ é"]
+"""Appends a line to `marks`; the rest would end otherwise if a shell read it."""
+
+
+def by_guard(url: str, fault: Fault, folder: Path) -> Did:
+    options = ["--ttl", str(fault.ttl), "--action", ACTION, "--env", "one", "--"]
+    return by_program([sys.executable, "-c", GUARD, "guard", *options, *ONE_RUN], url, folder)
+
+
 Client = Callable[[str, Fault, Path], Did]
 CLIENTS: dict[str, Client] = {
     "Python": by_request,
     "Python, asyncio": by_request_async,
     "Python, decorator": by_decorator,
+    "cosignet guard": by_guard,
 }

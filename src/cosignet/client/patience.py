@@ -27,7 +27,7 @@ class Timing:
     longest_pause: float = 20
     grace: float = 5
     """How much longer than the deadline we listen, so that its end is heard from the server."""
-    after: float = 60
+    after: float = 30
     """Consuming an approval, or reporting an outcome, all attempts together."""
     alert_after: int = 3
     """Failures in a row until `on_unavailable` is called."""

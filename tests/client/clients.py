@@ -153,13 +153,13 @@ def program_environ(url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def by_program(command: list[str], url: str, folder: Path) -> Did:
+def by_program(command: list[str], url: str, folder: Path, **environ: str) -> Did:
     """Run a program that gates `tee`; what it gates leaves a line in a file each time it runs."""
     marks = folder / "marks"
     ran = subprocess.run(
         command,
         cwd=folder,
-        env=program_environ(url, folder),
+        env=program_environ(url, folder) | environ,
         input="ran\n",
         capture_output=True,
         text=True,
@@ -179,6 +179,8 @@ def by_guard(url: str, fault: Fault, folder: Path) -> Did:
     options = ["--ttl", str(fault.ttl), "--action", ACTION, "--env", "one", "--"]
     return by_program([sys.executable, "-c", GUARD, "guard", *options, *ONE_RUN], url, folder)
 
+
+SDK = Path(__file__).parent.parent.parent / "sdk" / "typescript"
 
 Client = Callable[[str, Fault, Path], Did]
 CLIENTS: dict[str, Client] = {

@@ -37,6 +37,8 @@ class Caller:
     """That of a live session."""
     elsewhere: bool = False
     """Whether another site's page sends it."""
+    monitors: bool = False
+    """Whether it has the operator's token for metrics."""
 
 
 class Home:
@@ -205,6 +207,7 @@ class World:
         self.homes = {home.slug: home for home in (self.home, self.away)}
         self.http = httpx2.Client(base_url=live.url, timeout=40)
         self.callers = [*self._ended(), *self._nobody(), *self._keys(), *self._sessions()]
+        self.live.clock.advance(OVERLAP_SECONDS)
 
     def call(
         self,
@@ -256,10 +259,11 @@ class World:
         """What was worth something until its time was over."""
         home = self.home
         replaced, revoked = home.key(Scope.ADMIN), home.key(Scope.ADMIN)
-        home.rotate(replaced, OVERLAP_SECONDS)
         raise_for(home.admin.post(f"/api/keys/{revoked.key.id}/revoke"))
         old = home.session(home.person("long-ago", Role.OWNER))
-        self.live.clock.advance(SESSION_MS / 1000)
+        # The rest of it passes when everybody is there: whoever signs in sweeps what has ended.
+        self.live.clock.advance(SESSION_MS / 1000 - OVERLAP_SECONDS)
+        home.rotate(replaced, OVERLAP_SECONDS)
         left = home.person("left", Role.ADMIN)
         out = home.session(left)
         raise_for(left.http.post("/logout", json={}))
@@ -286,7 +290,14 @@ class World:
             self._cookie("a key as a session", secret),
             self._key("a session as a key", session),
             Caller("a bearer token", self.home.slug, {"Authorization": f"Bearer {secret}"}),
+            self._monitor(),
         ]
+
+    def _monitor(self) -> Caller:
+        token = "of the operator's monitoring"
+        object.__setattr__(self.live.runtime, "metrics_token", token)  # as if it had been set
+        headers = {"Authorization": f"Bearer {token}"}
+        return Caller("the operator's monitoring", self.home.slug, headers, monitors=True)
 
     def _keys(self) -> list[Caller]:
         home, away = self.home, self.away

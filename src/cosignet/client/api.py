@@ -9,6 +9,7 @@ import io
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -48,17 +49,14 @@ class Door:
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
-        if not url.hostname or (url.scheme, url.hostname in LOCAL) not in {
-            ("https", False),
-            ("https", True),
-            ("http", True),
-        }:
+        private = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOCAL)
+        if not url.hostname or not private or url.query or url.fragment:
             raise SetupIncomplete(
                 f"COSIGNET_BASE_URL is {self.base_url!r}. Give an https:// URL; http:// is for"
                 " localhost alone."
             )
         if not self.api_key or not self.api_key.isascii() or not self.api_key.isprintable():
-            raise SetupIncomplete("COSIGNET_API_KEY is not set. Set it to your API key.")
+            raise SetupIncomplete("There is no API key. Set COSIGNET_API_KEY to yours.")
 
     @property
     def origin(self) -> str:
@@ -92,32 +90,56 @@ class Door:
             headers["Content-Type"] = "application/json"
         if idempotency_key is not None:
             headers[IDEMPOTENCY_KEY_HEADER] = idempotency_key
-        connection = self._connection(time.monotonic() + seconds)
-        try:
-            connection.request(method, self._path(path), body, headers)
-            return _read(connection.getresponse())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            # A name or an error text never carries the key: it is in a header alone.
-            raise Unheard(str(error) or type(error).__name__) from None
-        finally:
-            connection.close()
-
-    def _path(self, path: str) -> str:
-        return urlsplit(self.base_url).path.rstrip("/") + path
-
-    def _connection(self, deadline: float) -> http.client.HTTPConnection:
-        url = urlsplit(self.base_url)
-        kind = _Https if url.scheme == "https" else _Http
-        return kind(url.hostname or "", url.port, deadline)
+        url = self.base_url.rstrip("/") + path
+        raw = send(method, url, headers=headers, body=body, seconds=seconds)
+        return Answer(raw.status, _object(raw.status, raw.data), raw.retry_after)
 
 
-def _read(response: http.client.HTTPResponse) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A whole answer, unread."""
+
+    status: int
+    data: bytes
+    retry_after: float
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    seconds: float,
+) -> Raw:
+    """Send one request over a connection of its own.
+
+    Raises:
+        Unheard: no connection, or no whole answer in time.
+    """
+    parts = urlsplit(url)
+    kinds = {"http": _Http, "https": _Https}
+    if parts.scheme not in kinds or not parts.hostname:
+        raise Unheard(f"{url!r} is no http or https URL")
+    connection = kinds[parts.scheme](parts.hostname, parts.port, time.monotonic() + seconds)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request(method, target, body, dict(headers))
+        return _read(connection.getresponse())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        # A name or an error text never carries the key: it is in a header alone.
+        raise Unheard(str(error) or type(error).__name__) from None
+    finally:
+        connection.close()
+
+
+def _read(response: http.client.HTTPResponse) -> Raw:
     data = response.read(BODY_BYTES_MAX + 1)
     if len(data) > BODY_BYTES_MAX:
         raise Unheard("the answer is too long")
     if response.length:
         raise Unheard("the answer was cut off")
-    return Answer(response.status, _object(response.status, data), _seconds(response))
+    return Raw(response.status, data, _seconds(response))
 
 
 def _object(status: int, data: bytes) -> dict[str, JsonValue]:

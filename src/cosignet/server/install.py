@@ -10,9 +10,10 @@ from pathlib import Path
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
 from cosignet.server.ledger import MONITOR_KEY_PURPOSE
+from cosignet.server.outbound.http import Outside
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SECRET_BYTES, Sealer
-from cosignet.server.store import backup, confirmations, installation, organisations
+from cosignet.server.store import backup, confirmations, deliveries, installation, organisations
 from cosignet.server.store.connect import is_shared, open_database, sqlite_path
 from cosignet.server.store.db import Database
 from cosignet.server.store.installation import Contents, Installation
@@ -56,6 +57,7 @@ async def open_installation(
             public_url=config.public_url,
             sealer=sealer,
             trust_api_invites=config.trust_api_invites,
+            outside=Outside(allow_private=config.allow_private_webhooks),
             clock=clock,
             random=random,
             metrics_token=config.metrics_token,
@@ -69,6 +71,7 @@ async def open_installation(
         await database.close()
         raise
     database.listen(confirmations.TOPIC, runtime.waiters.wake)
+    database.listen(deliveries.TOPIC, lambda _: runtime.owed.set())
     return Opened(runtime, applied)
 
 

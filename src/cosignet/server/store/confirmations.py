@@ -4,6 +4,7 @@ Every change of status is one conditional UPDATE whose row count is the answer; 
 clock decides. None of them is reachable but through TRANSITIONS in `core/confirmation.py`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from cosignet.core.confirmation import (
@@ -38,6 +39,7 @@ LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
 LEFT JOIN credentials k ON k.id = s.credential_id
 """
 _BY_ID = _SELECT + "WHERE c.id = $1"
+_DECIDED_AMONG = "SELECT id FROM confirmations WHERE status <> 'pending' AND id IN "
 _INSERTION = (
     "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
     " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
@@ -204,6 +206,13 @@ async def due(reader: Reader, limit: int) -> list[str]:
         " ORDER BY expires_at LIMIT $1",
         limit,
     )
+    return [row["id"] for row in rows]
+
+
+async def decided_among(reader: Reader, ids: Sequence[str]) -> list[str]:
+    """Return those of some confirmations that are no longer pending."""
+    places = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
+    rows = await reader.fetch("".join((_DECIDED_AMONG, "(", places, ")")), *ids)
     return [row["id"] for row in rows]
 
 

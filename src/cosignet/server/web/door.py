@@ -121,9 +121,8 @@ class Entrance:
         """Add the headers that every answer has, but for those it has set itself."""
         own = dict(response.raw_headers)
         is_data = own.get(b"content-type") in _DATA_TYPES
-        for pair in (self._data_headers if is_data else self._page_headers).items():
-            if pair[0] not in own:
-                response.raw_headers.append(pair)
+        every = self._data_headers if is_data else self._page_headers
+        response.raw_headers += [pair for pair in every.items() if pair[0] not in own]
         response.raw_headers.append((REQUEST_ID_FIELD, request_id.encode()))
 
 

@@ -4,13 +4,27 @@
 #   gate.sh --user alex --action "Deploy acme/api → production" \
 #     --field environment=production --field commit="$GITHUB_SHA"
 #
-# Ends with 0 once it is approved, verified and used up: the next step may run, once. Any other end
-# says why not (docs/sdk.md). A runner keeps nothing, so COSIGNET_PINS names a file in the repository
-# with the approvers' passkeys. ../lib/cosignet.sh says what else it needs.
+# Ends with 0 once it is approved, verified and used up, and prints the confirmation's id: the next
+# step may run, once. Any other end says why not (docs/sdk.md). Afterwards, so that the approver can
+# read what became of it:  gate.sh --outcome executed|failed ID
+# A runner keeps nothing, so COSIGNET_PINS names a file in the repository with the approvers' passkeys.
+# ../lib/cosignet.sh says what else it needs.
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/../lib/cosignet.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/cosignet.sh"
 
+if [[ ${1-} == --outcome ]]; then
+  [[ ${2-} =~ ^(executed|failed)$ && ${3-} =~ ^[0-9A-Za-z-]+$ ]] ||
+    die "$USAGE" 'Usage: gate.sh --outcome executed|failed ID'
+  need
+  ID=$3
+  report "$2" 'told by the pipeline'
+  exit 0
+fi
+
+summary() { # for people, where the runner shows it
+  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || printf '%s\n\n' "$1" >>"$GITHUB_STEP_SUMMARY"
+}
 APPROVER=${COSIGNET_USER:-} ACTION='' TTL=900 RISK=normal FIELDS=()
 while (($#)); do
   case $1 in
@@ -35,13 +49,11 @@ need
 [[ $TTL =~ ^[1-9][0-9]{0,4}$ ]] || die "$USAGE" '--ttl is 1 to 86400 seconds.'
 APPROVER=${APPROVER,,}
 
-summary() { # for people, where the runner shows it
-  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || printf '%s\n' "$1" >>"$GITHUB_STEP_SUMMARY"
-}
 json object "${FIELDS[@]}" >"$WORK/payload" ||
   die "$USAGE" 'A field is not UTF-8; nobody could read what they sign.'
-summary "Waiting for **$APPROVER**."
+summary "Asked **$APPROVER**."
 require_approval
 say 'Approved, verified here, and used up by this run.'
 summary "Approved by **$APPROVER**: \`$ID\`"
+[[ -z ${GITHUB_OUTPUT:-} ]] || printf 'id=%s\n' "$ID" >>"$GITHUB_OUTPUT"
 printf '%s\n' "$ID"

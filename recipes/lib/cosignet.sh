@@ -14,7 +14,8 @@ COSIGNET_BASE_URL=${COSIGNET_BASE_URL%/}
 REQUEST_SECONDS=10 WAIT_SECONDS=25 GRACE_SECONDS=5 AFTER_SECONDS=30 PAUSE_TENTHS_MAX=200
 
 say() { printf '%s\n' "$*" >&2; }
-die() { local status=$1; shift; say "$*"; exit "$status"; }
+summary() { :; } # what a script wants done with its last words
+die() { local status=$1; shift; say "$*"; summary "$*"; exit "$status"; }
 forged() { die "$EVIDENCE" "This approval is not believed: $1. Nothing was run."; }
 
 need() {
@@ -74,7 +75,7 @@ except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError
 '
 
 if command -v python3 >/dev/null && [[ -z ${COSIGNET_JSON_BY_JQ:-} ]]; then
-  json() { python3 -I -X utf8 -c "$PYTHON_JSON" "$@"; }
+  json() { python3 -I -S -X utf8 -c "$PYTHON_JSON" "$@"; }
 else
   json() { local what=$1; shift; "jq_$what" "$@"; }
 fi
@@ -85,27 +86,23 @@ read_fields() {
   lines=$(json fields "$@") && eval "$lines"
 }
 
-jq_text() { # an argument that is no UTF-8 would be shown as something else
-  [[ $(jq -nj --arg text "$1" '$text'; printf x) == "${1}x" ]]
+jq_texts() { # an argument that is no UTF-8 would be shown as something else
+  [[ $(jq -nj '$ARGS.positional[]' --args -- "$@"; printf x) == "$(printf '%s' "$@" x)" ]]
 }
 jq_object() { # KEY KIND VALUE …
-  local object='{}' value
+  local members=()
   while (($#)); do
-    case $2 in
-      file) value=$(jq -c . "$3") || return 2 ;;
-      json) value=$3 ;;
-      *) jq_text "$3" && value=$(jq -cn --arg text "$3" '$text') || return 2 ;;
-    esac
-    object=$(jq -cn --argjson object "$object" --arg key "$1" --argjson value "$value" \
-      '$object + {($key): $value}') || return 2
+    if [[ $2 == file ]]; then members+=("$1" json "$(cat "$3")"); else members+=("${@:1:3}"); fi
     shift 3
   done
-  printf '%s' "$object"
+  jq_texts "${members[@]}" || return 2
+  jq -cjn '$ARGS.positional | [range(0; length; 3) as $at | .[$at:$at + 3]
+    | {(.[0]): (if .[1] == "json" then .[2] | fromjson else .[2] end)}] | add' \
+    --args -- "${members[@]}" 2>/dev/null || return 2
 }
 jq_list() {
-  local text
-  for text in "$@"; do jq_text "$text" || return 2; done
-  jq -cn '$ARGS.positional' --args -- "$@" | tr -d '\n'
+  jq_texts "$@" || return 2
+  jq -cjn '$ARGS.positional' --args -- "$@"
 }
 jq_fields() {
   local file=$1 prefix=$2
@@ -383,7 +380,7 @@ cancel() {
 }
 
 consume() {
-  json object token text "$(openssl rand -hex 16)" >"$WORK/token"
+  printf '{"token": "%s"}' "$(openssl rand -hex 16)" >"$WORK/token"
   ask_until "$(($(now_tenths) + 10 * AFTER_SECONDS))" was_consumed \
     POST "/api/confirmations/$ID/consume" "$REQUEST_SECONDS" "$WORK/token"
   [[ $STATUS == 2* ]] && return
@@ -391,8 +388,8 @@ consume() {
   refused
 }
 
-report() { # RESULT NOTE; the action has run, so that nothing of this ends the script
-  json object result text "$1" note text "$2" >"$WORK/outcome"
+report() { # RESULT NOTE, of plain words; the action has run: nothing of this ends the script
+  printf '{"result": "%s", "note": "%s"}' "$1" "$2" >"$WORK/outcome"
   (ask_until "$(($(now_tenths) + 10 * AFTER_SECONDS))" anything \
     POST "/api/confirmations/$ID/outcome" "$REQUEST_SECONDS" "$WORK/outcome") ||
     say "The outcome was not recorded."

@@ -3,15 +3,18 @@
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.authenticator import base64url
 from tests.client.faulty import APPROVER, Fault, passkey
+from tests.conftest import NODE
 
 from cosignet.client import (
     AsyncCosignet,
@@ -144,7 +147,10 @@ def program_environ(url: str, folder: Path) -> dict[str, str]:
     pin = {"origin": url, "approver": APPROVER, "credential": "", "key": key}
     pins.write_text(json.dumps({"version": 1, "pins": [pin]}))
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    # What a version manager puts before python3 takes longer than all the rest.
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.pop("PATH", "")])
     return kept | {
+        "PATH": path,
         "HOME": str(folder),
         "COSIGNET_API_KEY": "cosk_test",
         "COSIGNET_BASE_URL": url,
@@ -180,12 +186,73 @@ def by_guard(url: str, fault: Fault, folder: Path) -> Did:
     return by_program([sys.executable, "-c", GUARD, "guard", *options, *ONE_RUN], url, folder)
 
 
-SDK = Path(__file__).parent.parent.parent / "sdk" / "typescript"
+RECIPES = Path(__file__).parent.parent.parent / "recipes"
+IMPATIENT = {
+    "REQUEST_SECONDS=10 WAIT_SECONDS=25 GRACE_SECONDS=5 AFTER_SECONDS=30 PAUSE_TENTHS_MAX=200": (
+        "REQUEST_SECONDS=1 WAIT_SECONDS=1 GRACE_SECONDS=1 AFTER_SECONDS=3 PAUSE_TENTHS_MAX=2"
+    ),
+    "bound=5": "bound=1",
+}
+
+
+def impatient(folder: Path) -> Path:
+    """Return the recipes as they are, but for how long they try."""
+    copied = shutil.copytree(RECIPES, folder / "recipes")
+    library = copied / "lib" / "cosignet.sh"
+    text = library.read_text()
+    for found, instead in IMPATIENT.items():
+        assert found in text
+        text = text.replace(found, instead)
+    library.write_text(text)
+    return copied
+
+
+def by_shell_guard(url: str, fault: Fault, folder: Path, **environ: str) -> Did:
+    script = impatient(folder) / "cli-approval" / "cosignet-guard.sh"
+    options = ["--ttl", str(fault.ttl), "--action", ACTION, "--", *ONE_RUN]
+    return by_program(["bash", str(script), *options], url, folder, **environ)
+
+
+def by_gate(url: str, fault: Fault, folder: Path, **environ: str) -> Did:
+    script = impatient(folder) / "ci-cd" / "gate.sh"
+    fields = ["--field", "one=1", "--field", 'note=é "✓" = \\']
+    options = ["--ttl", str(fault.ttl), "--action", ACTION, *fields]
+    steps = 'id=$("$@") && tee -a marks && bash "$2" --outcome executed "$id"'
+    step = ["bash", "-c", steps, "steps", "bash", str(script), *options]
+    return by_program(step, url, folder, CI="true", **environ)
+
+
+SDK = RECIPES.parent / "sdk" / "typescript"
+
+
+def by_typescript(url: str, fault: Fault, folder: Path) -> Did:
+    key = base64url(passkey(APPROVER).spki)
+    ran = subprocess.run(
+        [NODE, SDK / "test" / "gate.ts", url, str(fault.ttl), key],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_SECONDS,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert all(json.dumps(run) == json.dumps(PAYLOAD) for run in told["runs"]), told
+    return Did(len(told["runs"]), told["verdict"], told["said"])
+
+
+BY_JQ = {"COSIGNET_JSON_BY_JQ": "1"}
 
 Client = Callable[[str, Fault, Path], Did]
 CLIENTS: dict[str, Client] = {
     "Python": by_request,
     "Python, asyncio": by_request_async,
     "Python, decorator": by_decorator,
+    "TypeScript": by_typescript,
     "cosignet guard": by_guard,
+    "cosignet-guard.sh, python3": by_shell_guard,
+    "cosignet-guard.sh, jq": partial(by_shell_guard, **BY_JQ),
+    "gate.sh, python3": by_gate,
+    "gate.sh, jq": partial(by_gate, **BY_JQ),
 }

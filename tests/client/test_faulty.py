@@ -1,8 +1,9 @@
 """Every fault at every client: none runs what was not approved, none takes one fault for another.
 
-The table is printed by the run: `pytest tests/client/test_faulty.py -s`.
+The run leaves its table in .build/faults.md.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.client.clients import CLIENTS, Client, Did
 from tests.client.faulty import FAULTS, Fault, Server
 
 AT_ONCE = 12
+TABLE = Path(__file__).parent.parent.parent / ".build" / "faults.md"
 
 
 def attempt(client: Client, fault: Fault, folder: Path) -> tuple[Did, Server]:
@@ -34,8 +36,21 @@ def wrong(name: str, fault: Fault, did: Did, server: Server) -> str | None:
     return None
 
 
+@pytest.fixture(scope="module")
+def verdicts() -> Iterator[dict[str, dict[str, str]]]:
+    """What each client made of each fault, written down when all have been tried."""
+    made: dict[str, dict[str, str]] = {}
+    yield made
+    rows = [["fault", *made], ["---"] * (len(made) + 1)]
+    rows += [[fault, *(column[fault] for column in made.values())] for fault in FAULTS]
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("".join(f"| {' | '.join(row)} |\n" for row in rows))
+
+
 @pytest.mark.parametrize("named", CLIENTS)
-def test_a_client_fails_closed(named: str, tmp_path: Path) -> None:
+def test_a_client_fails_closed(
+    named: str, tmp_path: Path, verdicts: dict[str, dict[str, str]]
+) -> None:
     def judge(item: tuple[str, Fault]) -> tuple[str, Did, str | None]:
         name, fault = item
         folder = tmp_path / name.replace(" ", "-").replace(",", "").replace("'", "")
@@ -45,7 +60,7 @@ def test_a_client_fails_closed(named: str, tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(judge, FAULTS.items()))
-    print(f"\n{named}\n" + "\n".join(f"  {did.verdict:12} {name}" for name, did, _ in results))
+    verdicts[named] = {name: did.verdict for name, did, _ in results}
     complaints = [words for _, _, words in results if words]
     assert not complaints, "\n".join(complaints)
 

@@ -90,7 +90,7 @@ def test_only_the_events_that_are_wanted_are_forwarded(live: Live, receiver: Rec
         ({"COSIGNET_API_KEY": ""}, "Set COSIGNET_API_KEY"),
         ({"COSIGNET_API_KEY": "cosk_wrong"}, "No valid API key"),
         ({"COSIGNET_API_KEY": "x", "COSIGNET_BASE_URL": "http://localhost:1"}, "refused"),
-        ({"COSIGNET_API_KEY": "x", "COSIGNET_BASE_URL": "ftp://localhost"}, "no http or https"),
+        ({"COSIGNET_API_KEY": "x", "COSIGNET_BASE_URL": "ftp://localhost"}, "Give an https:// URL"),
     ],
 )
 def test_what_keeps_it_from_listening_is_said(live: Live, own: dict[str, str], words: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cosignet.client import environment as client_environment
 from cosignet.core.errors import SetupError
 from cosignet.core.limits import Limits
 from cosignet.core.rate import Rate
@@ -66,7 +67,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_name() -> None:
 
 
 def test_settings_of_clients_are_none_of_the_servers_business() -> None:
-    read_config({"COSIGNET_API_KEY": "x", "COSIGNET_BASE_URL": "y", "COSIGNET_USER": "z"})
+    read_config(dict.fromkeys([*client_environment.SETTINGS, "COSIGNET_API_KEY_FILE"], "x"))
 
 
 @pytest.mark.parametrize("name", SETTINGS)

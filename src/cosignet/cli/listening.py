@@ -4,24 +4,27 @@ import argparse
 import secrets
 import sys
 
-from cosignet.client.api import Refused, Unreachable
-from cosignet.client.environment import read_access
+from cosignet.client.api import Door, Unheard
+from cosignet.client.environment import read_settings
+from cosignet.client.errors import CosignetError
 from cosignet.client.listen import Listener
 from cosignet.core.webhook import DECISION_EVENTS, SECRET_BYTES, mint_secret
 
 
 def listen(options: argparse.Namespace) -> int:
     """Forward decisions until interrupted."""
-    access = read_access()
+    settings = read_settings()
     secret = mint_secret(secrets.token_bytes(SECRET_BYTES))
-    listener = Listener(access, options.forward_to, secret, options.event or DECISION_EVENTS, _say)
     try:
+        door = Door(settings.base_url, settings.api_key)
+        events = options.event or DECISION_EVENTS
+        listener = Listener(door, options.forward_to, secret, events, _say)
         listener.note_what_was_before()
-    except (Refused, Unreachable) as error:
+    except (CosignetError, Unheard) as error:
         _say(str(error))
         return 1
     print(secret, flush=True)
-    _say(f"Decisions at {access.base_url} go to {options.forward_to}, signed with that secret.")
+    _say(f"Decisions at {door.base_url} go to {options.forward_to}, signed with that secret.")
     listener.run()
 
 

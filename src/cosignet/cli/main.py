@@ -4,6 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, cast
 
 from cosignet import __version__
@@ -14,7 +15,7 @@ from cosignet.core.access import (
     Role,
     Scope,
 )
-from cosignet.core.confirmation import PAGE_SIZE_DEFAULT
+from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, TTL_SECONDS_DEFAULT
 from cosignet.core.delivery import DeliveryStatus
 from cosignet.core.errors import Refusal
 from cosignet.core.webhook import DECISION_EVENTS, ROTATION_SECONDS_DEFAULT, ROTATION_SECONDS_MAX
@@ -101,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "--replace", action="store_true", help="overwrite the store that is there now"
     )
+    _fill_guard(_add(commands.add_parser, "guard", "guard.guard", "Run a command once approved."))
     for name, words, fill in (
         ("apikey", "API keys of programs that ask.", _fill_apikey),
         ("invite", "Invites for people who decide.", _fill_invite),
@@ -111,6 +113,27 @@ def parser() -> argparse.ArgumentParser:
         group = commands.add_parser(name, help=words, description=words)
         fill(group.add_subparsers(metavar="COMMAND", required=True).add_parser)
     return top
+
+
+def _fill_guard(guard: argparse.ArgumentParser) -> None:
+    guard.add_argument("--user", metavar="NAME", help="who decides (COSIGNET_USER)")
+    guard.add_argument("--action", help="the title they read (Run PROGRAM on HOST)")
+    guard.add_argument(
+        "--ttl", type=int, default=TTL_SECONDS_DEFAULT, metavar="SECONDS", help="(%(default)s)"
+    )
+    guard.add_argument(
+        "--risk", choices=("normal", "high"), default="normal", help="high asks for a match code"
+    )
+    guard.add_argument(
+        "--env", action="append", default=[], metavar="NAME", help="show this variable, too"
+    )
+    guard.add_argument(
+        "--file", action="append", default=[], metavar="PATH", help="pin this file by its hash"
+    )
+    guard.add_argument("--pins", type=Path, help="file of the passkeys that are believed")
+    guard.add_argument("--origin", help="what approvers see, if not COSIGNET_BASE_URL")
+    guard.add_argument("--quiet", action="store_true", help="no countdown and no QR code")
+    guard.add_argument("command", nargs="*", metavar="COMMAND", help="after --, as it shall run")
 
 
 def _fill_apikey(add: _AddParser) -> None:

@@ -10,10 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, NoReturn
+from urllib.parse import urlencode
 
-from cosignet.client.api import Refused, Unreachable, get, send
-from cosignet.client.environment import Access
+from cosignet.client.api import Door, Unheard, send
+from cosignet.client.errors import RequestRefused
 from cosignet.core.confirmation import PAGE_SIZE_MAX, WAIT_SECONDS_MAX
 from cosignet.core.encoding import rfc3339
 from cosignet.core.webhook import sign
@@ -22,6 +24,8 @@ LOOK_SECONDS = 1.0
 """How soon a new confirmation is found; its decision is heard of at once."""
 HELD_MAX = 50
 """Confirmations that are waited for at a time; the decisions of others are found by looking."""
+ANSWER_SECONDS = WAIT_SECONDS_MAX + 15.0
+"""More patient than the longest wait that the server takes."""
 _PENDING = "pending"
 _KEPT_BACK = ("payload", "payloadText")
 
@@ -30,7 +34,7 @@ _KEPT_BACK = ("payload", "payloadText")
 class Listener:
     """Posts what is decided from now on."""
 
-    access: Access
+    door: Door
     forward_to: str
     secret: str
     events: Collection[str]
@@ -44,8 +48,8 @@ class Listener:
         """See what is decided already: whatever is decided from here on is forwarded.
 
         Raises:
-            Refused: the server does not accept the key.
-            Unreachable: it cannot be reached.
+            RequestRefused: the server does not accept the key.
+            Unheard: it cannot be reached.
         """
         self._told.update(item["id"] for item in self._look() if item["status"] != _PENDING)
 
@@ -56,12 +60,18 @@ class Listener:
             time.sleep(LOOK_SECONDS)
 
     def _look(self) -> list[dict[str, Any]]:
-        return get(self.access, "/api/confirmations", limit=PAGE_SIZE_MAX)["items"]
+        return self._get("/api/confirmations", limit=PAGE_SIZE_MAX)["items"]
+
+    def _get(self, path: str, **query: int) -> dict[str, Any]:
+        answer = self.door.ask("GET", f"{path}?{urlencode(query)}", seconds=ANSWER_SECONDS)
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise RequestRefused(answer.status, dict(answer.body))
+        return answer.body
 
     def _look_patiently(self) -> list[dict[str, Any]]:
         try:
             return self._look()
-        except (Unreachable, Refused) as error:
+        except (Unheard, RequestRefused) as error:
             self.say(f"The server does not answer: {error}")
             return []
 
@@ -80,11 +90,11 @@ class Listener:
     def _follow(self, id_: str) -> None:
         """Wait for one decision, and forward it."""
         try:
-            found = get(self.access, f"/api/confirmations/{id_}", wait=WAIT_SECONDS_MAX)
+            found = self._get(f"/api/confirmations/{id_}", wait=WAIT_SECONDS_MAX)
             if found["status"] != _PENDING:
                 self._told.add(id_)
                 self._forward(found)
-        except (Unreachable, Refused) as error:
+        except (Unheard, RequestRefused) as error:
             self.say(f"{id_}: {error}")
         finally:
             # Who is pending still, or could not be read, is found again.
@@ -111,8 +121,14 @@ class Listener:
             delivery_id=delivery_id, event=event, at=at, body=body, secrets=[self.secret]
         )
         try:
-            answer = send("POST", self.forward_to, headers=_JSON | headers, body=body)
-        except Unreachable as error:
+            answer = send(
+                "POST",
+                self.forward_to,
+                headers=_JSON | headers,
+                body=body,
+                seconds=ANSWER_SECONDS,
+            )
+        except Unheard as error:
             self.say(f"{event}  {found['id']}  → {error}")
         else:
             self.say(f"{event}  {found['id']}  → {answer.status}")

@@ -36,7 +36,11 @@ SETTINGS = {
     " its network, by http, too; for development.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
-CLIENT_SETTINGS = frozenset({"COSIGNET_API_KEY", "COSIGNET_BASE_URL", "COSIGNET_USER"})
+CLIENT_SETTINGS = frozenset(
+    {"COSIGNET_API_KEY", "COSIGNET_API_KEY_FILE", "COSIGNET_BASE_URL", "COSIGNET_USER"}
+    | {"COSIGNET_PINS"}
+)
+"""Names of `client/environment.py`, and of the recipes; a test holds them together."""
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")

@@ -1,0 +1,115 @@
+"""`cosignet guard -- COMMAND`: ask, show the waiting, run, and end as the command does."""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from cosignet.client import Asked, Cosignet, CosignetError, PinFile, SetupIncomplete
+from cosignet.client.environment import read_settings
+from cosignet.client.guard import CommandFailed, exit_code, read_command, run_signed
+from cosignet.client.pins import Trust
+from cosignet.core.characters import is_hidden
+from cosignet.core.errors import PayloadRefused
+
+
+def guard(options: argparse.Namespace) -> int:
+    """Gate one command; the exit status is the command's, or says why it did not run."""
+    screen = Screen(options.json, quiet=options.quiet or read_settings().unattended)
+    try:
+        return _guard(options, screen)
+    except CommandFailed as failed:
+        return failed.status
+    except (CosignetError, PayloadRefused) as error:
+        screen.end(type(error).__name__, str(error))
+        return exit_code(error)
+    except KeyboardInterrupt:
+        screen.end("Interrupted", "Interrupted. What was asked was taken back; nothing was run.")
+        return 130
+
+
+def _guard(options: argparse.Namespace, screen: "Screen") -> int:
+    username = options.user or read_settings().user
+    if username is None:
+        raise SetupIncomplete("Nobody is asked. Give --user NAME, or set COSIGNET_USER.")
+    argv = options.command
+    if not argv:
+        raise SetupIncomplete("No command was given. Write it after --.")
+    command = read_command(argv, names=options.env, paths=options.file)
+    client = Cosignet(origin=options.origin, trust=_trust(options))
+    decision = client.request_approval(
+        username=username,
+        action=options.action or f"Run {command.program.rpartition('/')[2]} on {command.host}",
+        payload=command.payload,
+        ttl_seconds=options.ttl,
+        risk=options.risk,
+        on_created=screen.waiting(username),
+    )
+    decision.require_approved()
+    screen.end("Approved", "Approved, and verified here.")
+    client.run(decision, run_signed)
+    return 0
+
+
+def _trust(options: argparse.Namespace) -> Trust | None:
+    return None if options.pins is None else PinFile(options.pins, first_use=False)
+
+
+class Screen:
+    """Standard error, while somebody waits: for people, or one JSON object a line."""
+
+    def __init__(self, as_json: bool, *, quiet: bool) -> None:
+        self._json = as_json
+        self._counts = sys.stderr.isatty() and not as_json and not quiet
+        self._ended = threading.Event()
+        self._counter: threading.Thread | None = None
+
+    def waiting(self, username: str) -> Callable[[Asked], None]:
+        """Return what shows who is asked, and the link."""
+
+        def show(asked: Asked) -> None:
+            if self._json:
+                told = {"event": "waiting", "id": asked.id, "approver": username, "url": asked.url}
+                self._line(json.dumps(told | {"matchCode": asked.match_code}))
+                return
+            self._line(f"Waiting for {visible(username)} to decide: {visible(asked.url)}")
+            if asked.match_code is not None:
+                self._line(f"Match code: {visible(asked.match_code)}")
+            if self._counts:
+                self._show_code(asked.url)
+                self._counter = threading.Thread(target=self._count, args=(asked,), daemon=True)
+                self._counter.start()
+
+        return show
+
+    def end(self, what: str, words: str) -> None:
+        """Say what became of it."""
+        self._ended.set()
+        if self._counter is not None:
+            self._counter.join()
+            self._counter = None
+        self._line(json.dumps({"event": what.lower(), "detail": words}) if self._json else words)
+
+    def _line(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def _show_code(self, url: str) -> None:
+        try:
+            import segno
+        except ImportError:
+            return  # comes with the server; without it there is the link
+        segno.make_qr(url).terminal(out=sys.stderr, compact=True, border=2)
+
+    def _count(self, asked: Asked) -> None:
+        while not self._ended.is_set():
+            left = max(0, int(asked.deadline - time.monotonic()))
+            print(f"\r{left // 60}:{left % 60:02} left ", end="", file=sys.stderr, flush=True)
+            self._ended.wait(1)
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def visible(text: str) -> str:
+    """Return a text that the server sent, with nothing in it that a terminal would obey."""
+    return "".join(one if not is_hidden(ord(one)) else f"\\u{{{ord(one):x}}}" for one in text)

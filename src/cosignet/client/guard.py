@@ -1,0 +1,128 @@
+"""A command that runs once somebody has signed it: exactly that argv, there, with those files."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cosignet.client.environment import variables
+from cosignet.client.errors import (
+    Cancelled,
+    CosignetError,
+    EvidenceRefused,
+    Expired,
+    Rejected,
+    RequestRefused,
+    SetupIncomplete,
+    Unavailable,
+    Undecided,
+)
+from cosignet.core.jsontext import JsonValue
+
+EXIT_CODES: dict[type[Exception], int] = {
+    Rejected: 10,
+    Expired: 11,
+    Undecided: 11,
+    Cancelled: 12,
+    SetupIncomplete: 64,
+    Unavailable: 75,
+    EvidenceRefused: 76,
+    RequestRefused: 77,
+}
+"""How the guards end when the command did not run; 64 and more are those of sysexits.h."""
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit status for what kept the command from running."""
+    return EXIT_CODES.get(type(error), 1)
+
+
+class CommandFailed(CosignetError):
+    """The command ran, and says that it failed."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"The command ended with {status}.")
+        self.status = status
+
+
+class FileChanged(CosignetError):
+    """A file that was approved by its hash is another one now. Nothing was run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What shall run, as it is signed."""
+
+    argv: tuple[str, ...]
+    program: str
+    """The file that is run, with its whole path."""
+    cwd: str
+    host: str
+    environment: dict[str, str | None]
+    files: dict[str, str]
+    """Path as it was given → SHA-256 in hex."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the approver reads; without what was not named."""
+        whole = {
+            "argv": list(self.argv),
+            "program": self.program,
+            "cwd": self.cwd,
+            "host": self.host,
+            "environment": self.environment,
+            "files": self.files,
+        }
+        return {name: value for name, value in whole.items() if value != {}}
+
+
+def read_command(argv: Sequence[str], *, names: list[str], paths: list[str]) -> Command:
+    """Take down a command as it would run now; `names` are variables, `paths` files to pin.
+
+    Raises:
+        SetupIncomplete: there is no such program, or a file cannot be read.
+    """
+    program = shutil.which(argv[0])
+    if program is None:
+        raise SetupIncomplete(f"{argv[0]}: there is no such program.")
+    return Command(
+        argv=tuple(argv),
+        program=str(Path(program).absolute()),
+        cwd=str(Path.cwd()),
+        host=os.uname().nodename,
+        environment=variables(names),
+        files={path: _sha256(path) for path in paths},
+    )
+
+
+def run_signed(payload: dict[str, JsonValue]) -> None:
+    """Run what was signed, without a shell.
+
+    Raises:
+        CommandFailed: it ended with another status than 0.
+        FileChanged: a file is not the one that was approved.
+    """
+    for path, approved in cast("dict[str, str]", payload.get("files", {})).items():
+        if _sha256(path) != approved:
+            raise FileChanged(f"{path} is not what was approved. Nothing was run.")
+    ran = subprocess.run(  # noqa: S603 - what runs was signed, and no shell reads it
+        cast("list[str]", payload["argv"]),
+        executable=cast(str, payload["program"]),
+        cwd=cast(str, payload["cwd"]),
+        check=False,
+    )
+    if ran.returncode:
+        # As shells tell it: 128 and the number of the signal.
+        raise CommandFailed(ran.returncode if ran.returncode > 0 else 128 - ran.returncode)
+
+
+def _sha256(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SetupIncomplete(f"{path} cannot be read: {error.strerror}") from None

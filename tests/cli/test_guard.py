@@ -1,0 +1,157 @@
+"""`cosignet guard`, as a person uses it against a real server."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.live import Live
+
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with Live(tmp_path_factory.mktemp("guard") / "data") as server:
+        yield server
+
+
+class Guard:
+    """A guard that waits for somebody, in a folder of its own."""
+
+    def __init__(self, live: Live, folder: Path, *options: str, command: list[str], **env: str):
+        self.live = live
+        self.person = live.newcomer()
+        self.folder = folder
+        environ = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "HOME": str(folder),
+            "COSIGNET_API_KEY": live.program().key,
+            "COSIGNET_BASE_URL": live.url,
+            "COSIGNET_USER": self.person.username,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cosignet", "guard", "--json", *options, "--", *command],
+            cwd=folder,
+            env=environ | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        self.asked: dict[str, Any] = json.loads(self.process.stderr.readline())
+
+    def end(self) -> tuple[int, str, str]:
+        """Return its exit status and what it printed from now on."""
+        out, err = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, out, err
+
+    def read(self) -> dict[str, Any]:
+        return self.live.program().read(self.asked["id"])
+
+
+def test_exactly_the_signed_command_runs(live: Live, tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", "import sys, os; print(sys.argv[1:], os.environ['STAGE'])"]
+    rest = ["--", "-x", "--user", "a b", "$(id)", "*", "é", ""]
+    (tmp_path / "plan").write_text("plan\n")
+    guard = Guard(
+        live, tmp_path, "--env", "STAGE", "--env", "NONE", "--file", "plan",
+        command=[*argv, *rest], STAGE="prod",
+    )  # fmt: skip
+    assert guard.asked["event"] == "waiting"
+    assert guard.asked["approver"] == guard.person.username
+    payload = guard.read()["payload"]
+    assert payload == {
+        "argv": [*argv, *rest],
+        "program": sys.executable,
+        "cwd": str(tmp_path),
+        "host": os.uname().nodename,
+        "environment": {"STAGE": "prod", "NONE": None},
+        "files": {"plan": hashlib.sha256(b"plan\n").hexdigest()},
+    }
+    guard.person.approve(guard.asked["id"])
+    status, out, err = guard.end()
+    assert (status, out) == (0, f"{rest} prod\n")
+    assert "FIRST USE" in err
+    assert guard.read()["outcome"]["result"] == "executed"
+
+
+def test_the_status_is_the_commands(live: Live, tmp_path: Path) -> None:
+    guard = Guard(live, tmp_path, command=["sh", "-c", "exit 42"])
+    guard.person.approve(guard.asked["id"])
+    assert guard.end()[0] == 42
+    assert guard.read()["outcome"]["result"] == "failed"
+
+
+def test_a_rejected_command_does_not_run(live: Live, tmp_path: Path) -> None:
+    guard = Guard(live, tmp_path, command=["touch", "ran"])
+    guard.person.reject(guard.asked["id"])
+    assert guard.end()[0] == 10
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_changed_after_it_was_shown_stops_the_command(
+    live: Live, tmp_path: Path
+) -> None:
+    (tmp_path / "plan").write_text("plan\n")
+    guard = Guard(live, tmp_path, "--file", "plan", command=["touch", "ran"])
+    (tmp_path / "plan").write_text("another plan\n")
+    guard.person.approve(guard.asked["id"])
+    status, _, err = guard.end()
+    assert status == 1
+    assert "not what was approved" in err
+    assert not (tmp_path / "ran").exists()
+    assert guard.read()["outcome"]["result"] == "failed"
+
+
+def test_an_interrupt_takes_the_request_back(live: Live, tmp_path: Path) -> None:
+    guard = Guard(live, tmp_path, command=["touch", "ran"])
+    guard.process.send_signal(signal.SIGINT)
+    assert guard.end()[0] == 130
+    assert guard.read()["cancelledAt"] is not None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_high_risk_shows_the_match_code(live: Live, tmp_path: Path) -> None:
+    guard = Guard(live, tmp_path, "--risk", "high", command=["true"])
+    code = guard.asked["matchCode"]
+    assert guard.person.approve(guard.asked["id"], match_code=code).is_success
+    assert guard.end()[0] == 0
+
+
+def test_in_ci_an_unknown_passkey_is_not_believed(live: Live, tmp_path: Path) -> None:
+    guard = Guard(live, tmp_path, command=["touch", "ran"], CI="true")
+    guard.person.approve(guard.asked["id"])
+    assert guard.end()[0] == 76
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--", "true"], "COSIGNET_USER"),
+        (["--user", "alex"], "after --"),
+        (["--user", "alex", "--", "no-such-program"], "no such program"),
+        (["--user", "alex", "--file", "none", "--", "true"], "none cannot be read"),
+    ],
+)
+def test_what_is_missing_is_said(options: list[str], words: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "cosignet", "guard", *options],
+        env=environ | {"COSIGNET_API_KEY": "k"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert ran.returncode == 64
+    assert words in ran.stderr

@@ -1,0 +1,73 @@
+"""Every fault at every client: none runs what was not approved, none takes one fault for another.
+
+The run leaves its table in .build/faults.md.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.client.clients import CLIENTS, Client, Did
+from tests.client.faulty import FAULTS, Fault, Server
+
+AT_ONCE = 12
+TABLE = Path(__file__).parent.parent.parent / ".build" / "faults.md"
+
+
+def attempt(client: Client, fault: Fault, folder: Path) -> tuple[Did, Server]:
+    with Server(fault) as server:
+        return client(server.url, fault, folder), server
+
+
+def wrong(name: str, fault: Fault, did: Did, server: Server) -> str | None:
+    """Return what is wrong with what a client did, None if nothing."""
+    runs = 1 if fault.want == "ran" else 0
+    if did.runs != runs or did.verdict not in (fault.want, fault.loosely):
+        return f"{name}: {did.runs} runs, {did.verdict}, wanted {fault.want}: {did.said[-300:]}"
+    if len(set(server.keys)) > 1 or None in server.keys:
+        return f"{name}: one request was made with several keys"
+    if (
+        did.runs
+        and fault.step != "outcome"
+        and [o["result"] for o in server.outcomes] != ["executed"]
+    ):
+        return f"{name}: the outcome was not told"
+    return None
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> Iterator[dict[str, dict[str, str]]]:
+    """What each client made of each fault, written down when all have been tried."""
+    made: dict[str, dict[str, str]] = {}
+    yield made
+    rows = [["fault", *made], ["---"] * (len(made) + 1)]
+    rows += [[fault, *(column[fault] for column in made.values())] for fault in FAULTS]
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("".join(f"| {' | '.join(row)} |\n" for row in rows))
+
+
+@pytest.mark.parametrize("named", CLIENTS)
+def test_a_client_fails_closed(
+    named: str, tmp_path: Path, verdicts: dict[str, dict[str, str]]
+) -> None:
+    def judge(item: tuple[str, Fault]) -> tuple[str, Did, str | None]:
+        name, fault = item
+        folder = tmp_path / name.replace(" ", "-").replace(",", "").replace("'", "")
+        folder.mkdir()
+        did, server = attempt(CLIENTS[named], fault, folder)
+        return name, did, wrong(name, fault, did, server)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(judge, FAULTS.items()))
+    verdicts[named] = {name: did.verdict for name, did, _ in results}
+    complaints = [words for _, _, words in results if words]
+    assert not complaints, "\n".join(complaints)
+
+
+def test_the_table_holds_every_kind_of_end() -> None:
+    assert {fault.want for fault in FAULTS.values()} == {
+        *("ran", "rejected", "expired", "cancelled"),
+        *("undecided", "unavailable", "evidence", "refused"),
+    }
+    assert len(FAULTS) > 90

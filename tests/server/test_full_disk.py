@@ -13,7 +13,11 @@ from tests.live import OWNER_LINK, Process
 from tests.people import Person, Program
 from tests.server.together import eventually
 
+from cosignet.server.services.follow import DISK_FREE_MIN
+
 APART = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+ROOM = 16 << 20
+"""Bytes beyond what the log leaves free."""
 MOUNT = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"'
 """Takes options and a folder, then a command, which alone sees what is mounted."""
 
@@ -66,7 +70,10 @@ def fill(folder: Path) -> Path:
 
 
 def test_a_full_disk_is_503_until_there_is_room_and_nothing_is_lost(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", "size=16m,mode=0700") as (server, folder):
+    with serving(tmp_path / "data", f"size={DISK_FREE_MIN + (16 << 20)},mode=0700") as (
+        server,
+        folder,
+    ):
         eventually(lambda: "invite create" in server.said)
         link = OWNER_LINK.search(server.said)
         assert link is not None

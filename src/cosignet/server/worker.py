@@ -60,19 +60,18 @@ async def look(rt: Runtime) -> None:
 
 
 async def sweep(rt: Runtime) -> None:
-    """Perform expiries that nobody read, write leaves that waited for a practice approval, forget
-    what has ended.
+    """Perform expiries that nobody read, forget what has ended, write leaves that waited for a
+    practice approval.
 
     Crashing anywhere in here loses nothing: the next sweep finds the same rows.
     """
-    follower = Follower(rt)
     while True:
         try:
             await watch.expire_due(rt)
-            await practice.log_unproven(rt)
             await forget.forget_ended(rt)
             await forget.end_prompts_beyond(rt)
-            await follower.look()
+            # Last: it needs room in the log, and what has ended makes some.
+            await practice.log_unproven(rt)
             rt.meter.swept(rt.clock())
         except Refusal as refusal:
             rt.meter.sweep_failed()
@@ -81,6 +80,14 @@ async def sweep(rt: Runtime) -> None:
             # A defect in one kind of work must not end the others for good.
             rt.meter.sweep_failed()
             log.exception("background work failed")
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def follow_log(rt: Runtime) -> None:
+    """See how the log does, whatever else fails: it is what lets decisions through again."""
+    follower = Follower(rt)
+    while True:
+        await _unless_it_fails(lambda _: follower.look(), rt)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

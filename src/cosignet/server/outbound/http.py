@@ -64,6 +64,7 @@ class Outside:
         self.allow_private = allow_private
         self._own_tls = tls
         self._threads = ThreadPoolExecutor(_RESOLVERS, "resolver")
+        self._asked: dict[tuple[str, int], asyncio.Future[list[Any]]] = {}
         self._resolve = resolve or self._ask_system
         self._seconds = seconds
 
@@ -112,11 +113,21 @@ class Outside:
             return _answered(response)
 
     async def _ask_system(self, host: str, port: int) -> list[str]:
-        # Not on the loop's own threads: few, and the database's commits need them.
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, _look_up, host, port
-        )
+        """Whoever asks while the same is being asked shares the answer, and the thread."""
+        key = (host, port)
+        if key not in self._asked:
+            # Not on the loop's own threads: few, and the database's commits need them.
+            looking_up = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, *key)
+            self._asked[key] = looking_up
+            looking_up.add_done_callback(lambda done: self._forget(key, done))
+        # One who gives up takes nothing from the others.
+        found = await asyncio.shield(self._asked[key])
         return [str(entry[4][0]) for entry in found]
+
+    def _forget(self, key: tuple[str, int], done: "asyncio.Future[list[Any]]") -> None:
+        del self._asked[key]
+        if not done.cancelled():
+            done.exception()  # heard, even if nobody waits any more
 
 
 class _Door(AsyncNetworkBackend):

@@ -7,7 +7,7 @@ once, never lost. The receiver tells by the delivery's id that it was the same.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,16 +86,19 @@ async def attempt(rt: Runtime, claim: Claim) -> None:
         Unavailable: that could not be written down; the delivery will be sent again.
     """
     owed = claim.delivery
-    webhook = await webhooks.get(rt.database.reader, owed.organisation_id, owed.webhook_id)
-    if webhook is None or not webhook.live:
+    found = await webhooks.get_with_secrets(
+        rt.database.reader, owed.organisation_id, owed.webhook_id
+    )
+    if found is None or not found[0].live:
         async with rt.database.transaction() as tx:
             await attempts.record(tx, claim, _made(claim, error=ENDED))
             await deliveries.end(tx, claim, DeliveryStatus.DEAD_LETTER)
         return
+    webhook, sealed = found
     started = time.monotonic()
     letter = answered = error = None
     try:
-        letter = await _write(rt, claim, webhook)
+        letter = await _write(rt, claim, webhook, sealed)
         answered = await rt.outside.post(letter.target, letter.headers, letter.body)
     except NotSent as failure:
         error = str(failure)
@@ -112,7 +115,7 @@ async def attempt(rt: Runtime, claim: Claim) -> None:
     await _record(rt, claim, webhook, made, answered)
 
 
-async def _write(rt: Runtime, claim: Claim, webhook: Webhook) -> _Letter:
+async def _write(rt: Runtime, claim: Claim, webhook: Webhook, sealed: Iterable[bytes]) -> _Letter:
     owed = claim.delivery
     target = parse_webhook_url(webhook.url, allow_private=rt.outside.allow_private)
     about = None
@@ -136,7 +139,7 @@ async def _write(rt: Runtime, claim: Claim, webhook: Webhook) -> _Letter:
             event=owed.event,
             at=claim.at,
             body=body,
-            secrets=await _secrets(rt, webhook.id),
+            secrets=_secrets(rt, webhook.id, sealed),
         ),
     }
     return _Letter(target, headers, body)
@@ -151,9 +154,7 @@ def _told(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
     }
 
 
-async def _secrets(rt: Runtime, webhook_id: str) -> list[str]:
-    """Return the present secret, and the one before while that counts."""
-    sealed = await webhooks.secrets(rt.database.reader, webhook_id)
+def _secrets(rt: Runtime, webhook_id: str, sealed: Iterable[bytes]) -> list[str]:
     purpose = webhook_purpose(webhook_id)
     return [rt.sealer.unseal(one, purpose=purpose).decode() for one in sealed]
 

@@ -1,13 +1,18 @@
 """Webhooks. Whoever changes a webhook and its deliveries locks the webhook first."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from cosignet.core.delivery import DisabledReason, Webhook
 from cosignet.server.store.db import Reader, Row, Transaction
 
-_SELECT = """
+_COLUMNS = """
 SELECT id, organisation_id, url, events, created_at, rotated_at, old_secret_ends_at, failing_since,
        disabled_at, disabled_reason, revoked_at
+"""
+_SELECT = f"{_COLUMNS} FROM webhooks "
+_SELECT_WITH_SECRETS = f"""{_COLUMNS},
+       secret_sealed, CASE WHEN old_secret_ends_at > clock_ms() THEN old_secret_sealed END
 FROM webhooks
 """
 
@@ -70,14 +75,17 @@ async def get(reader: Reader, organisation_id: str, webhook_id: str) -> Webhook 
     return None if row is None else _webhook(row)
 
 
-async def secrets(reader: Reader, webhook_id: str) -> list[bytes]:
-    """Return what a webhook's attempts are signed with now, sealed: the newest first."""
-    rows = await reader.fetch(
-        "SELECT secret_sealed, CASE WHEN old_secret_ends_at > clock_ms() THEN old_secret_sealed END"
-        " AS before FROM webhooks WHERE id = $1",
-        webhook_id,
+async def get_with_secrets(
+    reader: Reader, organisation_id: str, webhook_id: str
+) -> tuple[Webhook, list[bytes]] | None:
+    """Return a webhook and what its attempts are signed with now, sealed: the newest first."""
+    row = await reader.fetch_one(
+        _SELECT_WITH_SECRETS + "WHERE organisation_id = $1 AND id = $2", organisation_id, webhook_id
     )
-    return [secret for row in rows for secret in row if secret is not None]
+    if row is None:
+        return None
+    *fields, newest, before = row
+    return _webhook(fields), [newest] if before is None else [newest, before]
 
 
 async def rotate(
@@ -163,6 +171,6 @@ async def disabled(reader: Reader) -> int:
     return row["found"]
 
 
-def _webhook(row: Row) -> Webhook:
+def _webhook(row: Row | Sequence[Any]) -> Webhook:
     id_, organisation_id, url, events, *rest = row
     return Webhook(id_, organisation_id, url, tuple(events.split()), *rest)

@@ -23,7 +23,7 @@ from cosignet.core.tile import unpack_entries
 from cosignet.server import tree
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import check_ed25519, digest
-from cosignet.server.services import log_keys, rebuild
+from cosignet.server.services import access, log_keys, rebuild
 from cosignet.server.store import leaves
 from cosignet.server.store.leaves import Leaf
 
@@ -111,6 +111,30 @@ def test_a_passkey_that_is_revoked_leaves_an_entry_that_later_evidence_shows(
     publish_all(live)
     bundle = raise_for(get(program, f"entries/{shown['evidenceId']}/verification"))
     assert json.loads(bundle["signatures"][0]["revocation"]["opening"]) == told
+    check_rows(live)
+
+
+def test_with_an_approver_all_of_their_passkeys_end_each_with_an_entry(
+    live: Live, program: Program
+) -> None:
+    person = live.newcomer()
+    person.practise()
+    person.sign_in()
+    person.add_passkey()
+
+    async def revoke(rt: Runtime) -> list[str]:
+        organisation = await access.default_organisation(rt)
+        for _ in range(2):
+            await access.revoke_approver(rt, organisation.id, person.username)
+        found = await access.list_passkeys(rt, organisation.id, person.username)
+        assert all(one.webauthn.revoked for one in found)
+        return [one.row_id for one in found]
+
+    rows = live.run(revoke)
+    assert len(rows) == 2
+    for row in rows:
+        told = opening_of(live, row, "credential_revoked")
+        assert (told["approver"], told["kind"]) == (person.username, "credential_revoked")
     check_rows(live)
 
 

@@ -525,6 +525,9 @@ FAULTS: dict[str, Fault] = {
     "another confirmation's approval": Fault("evidence", of_another_confirmation),
     "a rejection as approval": Fault("evidence", rejection_as_approval),
     "a rejection under an approval's context": Fault("evidence", rejection_under_approval),
+    "a rejection's context, signed like an approval": Fault(
+        "evidence", in_context(purpose="reject")
+    ),
     "another title": Fault("evidence", in_context(action="Show a list")),
     "another site's context": Fault("evidence", in_context(origin="https://cosignet.example")),
     "another relying party": Fault("evidence", in_context(rp_id="example.com")),

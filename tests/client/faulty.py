@@ -29,7 +29,7 @@ from tests.authenticator import (
 )
 
 from cosignet.core.challenge import Context, challenge
-from cosignet.core.encoding import rfc3339
+from cosignet.core.encoding import base64url_decode, rfc3339
 from cosignet.core.payload import payload_from_text, payload_hash
 
 JSON = dict[str, Any]
@@ -369,6 +369,26 @@ def tampered(**tamper: Any) -> Tell:
     return lambda case: case.approved(tamper=tamper)
 
 
+def beside(*path: str, put: Any) -> Tell:
+    """Rightly signed, and then one member, somewhere within, is put in another way."""
+
+    def tell(case: Case) -> JSON:
+        answer = json.loads(json.dumps(case.approved()))
+        inner = answer
+        for name in path[:-1]:
+            inner = inner[name]
+        inner[path[-1]] = put(inner[path[-1]]) if callable(put) else put
+        return answer
+
+    return tell
+
+
+def in_longer_der(signature: str) -> str:
+    """Write the same two integers with a length in two bytes."""
+    data = base64url_decode(signature)
+    return base64url(b"\x30\x81" + data[1:])
+
+
 def other_payload(case: Case) -> str:
     return json.dumps({**json.loads(case.payload_text), "amount": 1}, separators=(",", ":"))
 
@@ -559,6 +579,21 @@ FAULTS: dict[str, Fault] = {
     "a flipped signature": Fault(
         "evidence", tampered(signature=lambda data: data[:-1] + bytes([data[-1] ^ 1]))
     ),
+    "a signature in longer DER": Fault(
+        "evidence", beside("rawAssertion", "response", "signature", put=in_longer_der)
+    ),
+    "a signature with padding": Fault(
+        "evidence",
+        beside("rawAssertion", "response", "signature", put=lambda text: text + "="),
+    ),
+    "client data that is a list": Fault(
+        "evidence", beside("rawAssertion", "response", "clientDataJSON", put=base64url(b"[]"))
+    ),
+    "client data that is null": Fault(
+        "evidence", beside("rawAssertion", "response", "clientDataJSON", put=base64url(b"null"))
+    ),
+    "a response that is a text": Fault("evidence", beside("rawAssertion", "response", put="x")),
+    "no key": Fault("evidence", beside("credential", "publicKeySpki", put=None)),
     "an empty signature": Fault("evidence", tampered(signature=lambda _: b"")),
     "the id of another passkey": Fault("evidence", tampered(members={"rawId": "AAAA"})),
     "another algorithm": Fault(

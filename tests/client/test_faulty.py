@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.client.clients import CLIENTS, Client, Did
+from tests.client.clients import CLIENTS, Asking, Client, Did
 from tests.client.faulty import FAULTS, Fault, Server
 
 AT_ONCE = 12
@@ -17,7 +17,7 @@ TABLE = Path(__file__).parent.parent.parent / ".build" / "faults.md"
 
 def attempt(client: Client, fault: Fault, folder: Path) -> tuple[Did, Server]:
     with Server(fault) as server:
-        return client(server.url, fault, folder), server
+        return client(Asking(server.url, fault.ttl, folder)), server
 
 
 def wrong(name: str, fault: Fault, did: Did, server: Server) -> str | None:

@@ -56,6 +56,8 @@ class Asking:
     ttl: int
     folder: Path
     key: str = "cosk_test"
+    pin: str = base64url(passkey(APPROVER).spki)
+    """The passkey that is believed to be the approver's."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,10 @@ class Did:
     said: str = ""
 
 
-def pinned() -> PinnedKeys:
-    """Return what somebody knows who has seen the approver's passkey before."""
-    return PinnedKeys({APPROVER: [base64url(passkey(APPROVER).spki)]})
-
-
 def python_client(asking: Asking) -> Cosignet:
     """Return the client under test."""
-    return Cosignet(api_key=asking.key, base_url=asking.url, trust=pinned(), timing=QUICK)
+    trust = PinnedKeys({APPROVER: [asking.pin]})
+    return Cosignet(api_key=asking.key, base_url=asking.url, trust=trust, timing=QUICK)
 
 
 def judged(work: Callable[[list[Any]], object]) -> Did:
@@ -151,8 +149,7 @@ PROGRAM_SECONDS = 60
 def program_environ(asking: Asking) -> dict[str, str]:
     """Return an environment in which the approver's passkey is known."""
     pins = asking.folder / "pins.json"
-    key = base64url(passkey(APPROVER).spki)
-    pin = {"origin": asking.url, "approver": APPROVER, "credential": "", "key": key}
+    pin = {"origin": asking.url, "approver": APPROVER, "credential": "", "key": asking.pin}
     pins.write_text(json.dumps({"version": 1, "pins": [pin]}))
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     # What a version manager puts before python3 takes longer than all the rest.
@@ -234,9 +231,8 @@ SDK = RECIPES.parent / "sdk" / "typescript"
 
 
 def by_typescript(asking: Asking) -> Did:
-    key = base64url(passkey(APPROVER).spki)
     ran = subprocess.run(
-        [NODE, SDK / "test" / "gate.ts", asking.url, str(asking.ttl), key, asking.key],
+        [NODE, SDK / "test" / "gate.ts", asking.url, str(asking.ttl), asking.pin, asking.key],
         cwd=asking.folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,

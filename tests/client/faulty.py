@@ -608,6 +608,9 @@ FAULTS: dict[str, Fault] = {
         step="consume",
         answer=lambda _: {":status": 409, "code": "already_consumed"},
     ),
+    "consuming is refused": Fault(
+        "refused", step="consume", answer=lambda _: {":status": 403, "code": "forbidden"}
+    ),
     # Clocks.
     "the server's clock is an hour ahead": Fault("evidence", skew=HOUR),
     "the server's clock is an hour behind": Fault("evidence", skew=-HOUR),

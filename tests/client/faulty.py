@@ -188,6 +188,8 @@ class Fault:
     """How often; afterwards it works."""
     answer: Callable[[JSON], JSON] | None = None
     """What is wrong with a success of that step (of any but reading)."""
+    takes: Callable[[Case], str] | None = None
+    """Which payload it takes instead, from the start."""
     skew: float = 0
     """Seconds by which this server's clock is ahead."""
     ttl: int = 3
@@ -280,7 +282,9 @@ class Talk:
         case = Case(self.server.url, request, text)
         case.created_at += int(1000 * self.server.fault.skew)
         self.server.cases[case.id] = case
-        return case.created()
+        takes = self.server.fault.takes
+        told = {} if takes is None else {"payloadHash": payload_hash(takes(case)).hex()}
+        return case.created() | told
 
     def consume(self, case: Case, token: str) -> tuple[int, JSON]:
         if case.token not in (None, token):
@@ -527,6 +531,14 @@ FAULTS: dict[str, Fault] = {
     ),
     "a swapped payload, rightly signed": Fault(
         "evidence", lambda case: case.approved(payload_text=other_payload(case))
+    ),
+    "another payload from the start, told as the one asked for": Fault(
+        "evidence",
+        lambda case: (
+            case.approved(payload_text=other_payload(case))
+            | {"payload": json.loads(case.payload_text)}
+        ),
+        takes=other_payload,
     ),
     "a swapped payload beside the text": Fault("evidence", payload_beside),
     "true for 1": Fault("evidence", payload_typed_otherwise),

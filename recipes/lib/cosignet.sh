@@ -107,7 +107,7 @@ jq_list() {
 jq_fields() {
   local file=$1 prefix=$2
   shift 2
-  jq -r --arg prefix "$prefix" 'if type == "object" then . else error end | . as $value
+  jq -r --arg prefix "$prefix" 'if type == "object" then . else error("no object") end | . as $value
     | $ARGS.positional[] | . as $path | ($value | getpath($path | split(".")))
     | (if . == null then "" elif type == "string" then . else tojson end)
     | $prefix + ($path | gsub("\\."; "_")) + "=" + @sh' "$file" --args "$@" 2>/dev/null || return 2

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.authenticator import base64url
-from tests.client.faulty import APPROVER, Fault, passkey
+from tests.client.faulty import APPROVER, passkey
 from tests.conftest import NODE
 
 from cosignet.client import (
@@ -49,6 +49,18 @@ VERDICTS: dict[type[CosignetError], str] = {
 
 
 @dataclass(frozen=True)
+class Asking:
+    """Where a client asks, for how long, and the folder that it may write to."""
+
+    url: str
+    ttl: int
+    folder: Path
+    key: str = "cosk_test"
+    pin: str = base64url(passkey(APPROVER).spki)
+    """The passkey that is believed to be the approver's."""
+
+
+@dataclass(frozen=True)
 class Did:
     """How often the action ran, and the verdict."""
 
@@ -57,16 +69,10 @@ class Did:
     said: str = ""
 
 
-def pinned() -> PinnedKeys:
-    """Return what somebody knows who has seen the approver's passkey before."""
-    return PinnedKeys({APPROVER: [base64url(passkey(APPROVER).spki)]})
-
-
-def python_client(url: str, **options: Any) -> Cosignet:
+def python_client(asking: Asking) -> Cosignet:
     """Return the client under test."""
-    return Cosignet(
-        **{"api_key": "cosk_test", "base_url": url, "trust": pinned(), "timing": QUICK} | options
-    )
+    trust = PinnedKeys({APPROVER: [asking.pin]})
+    return Cosignet(api_key=asking.key, base_url=asking.url, trust=trust, timing=QUICK)
 
 
 def judged(work: Callable[[list[Any]], object]) -> Did:
@@ -81,24 +87,24 @@ def judged(work: Callable[[list[Any]], object]) -> Did:
     return Did(len(runs), "ran")
 
 
-def by_request(url: str, fault: Fault, _folder: Path) -> Did:
-    client = python_client(url)
+def by_request(asking: Asking) -> Did:
+    client = python_client(asking)
 
     def work(runs: list[Any]) -> None:
         decision = client.request_approval(
-            username=APPROVER, action=ACTION, payload=PAYLOAD, ttl_seconds=fault.ttl
+            username=APPROVER, action=ACTION, payload=PAYLOAD, ttl_seconds=asking.ttl
         )
         client.run(decision, runs.append)
 
     return judged(work)
 
 
-def by_request_async(url: str, fault: Fault, _folder: Path) -> Did:
-    client = AsyncCosignet(python_client(url))
+def by_request_async(asking: Asking) -> Did:
+    client = AsyncCosignet(python_client(asking))
 
     async def gate(runs: list[Any]) -> None:
         decision = await client.request_approval(
-            username=APPROVER, action=ACTION, payload=PAYLOAD, ttl_seconds=fault.ttl
+            username=APPROVER, action=ACTION, payload=PAYLOAD, ttl_seconds=asking.ttl
         )
 
         async def act(payload: dict[str, Any]) -> None:
@@ -109,10 +115,10 @@ def by_request_async(url: str, fault: Fault, _folder: Path) -> Did:
     return judged(lambda runs: asyncio.run(gate(runs)))
 
 
-def by_decorator(url: str, fault: Fault, _folder: Path) -> Did:
+def by_decorator(asking: Asking) -> Did:
     def work(runs: list[Any]) -> None:
         @requires_approval(
-            action=ACTION, username=APPROVER, client=python_client(url), ttl_seconds=fault.ttl
+            action=ACTION, username=APPROVER, client=python_client(asking), ttl_seconds=asking.ttl
         )
         def refund(customer_id: str, amount: int, *, one: int = 1, note: str) -> None:
             runs.append({"customer_id": customer_id, "amount": amount, "one": one, "note": note})
@@ -140,32 +146,31 @@ BY_STATUS = {0: "ran", 10: "rejected", 11: "expired", 12: "cancelled"} | {
 PROGRAM_SECONDS = 60
 
 
-def program_environ(url: str, folder: Path) -> dict[str, str]:
+def program_environ(asking: Asking) -> dict[str, str]:
     """Return an environment in which the approver's passkey is known."""
-    pins = folder / "pins.json"
-    key = base64url(passkey(APPROVER).spki)
-    pin = {"origin": url, "approver": APPROVER, "credential": "", "key": key}
+    pins = asking.folder / "pins.json"
+    pin = {"origin": asking.url, "approver": APPROVER, "credential": "", "key": asking.pin}
     pins.write_text(json.dumps({"version": 1, "pins": [pin]}))
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     # What a version manager puts before python3 takes longer than all the rest.
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.pop("PATH", "")])
     return kept | {
         "PATH": path,
-        "HOME": str(folder),
-        "COSIGNET_API_KEY": "cosk_test",
-        "COSIGNET_BASE_URL": url,
+        "HOME": str(asking.folder),
+        "COSIGNET_API_KEY": asking.key,
+        "COSIGNET_BASE_URL": asking.url,
         "COSIGNET_USER": APPROVER,
         "COSIGNET_PINS": str(pins),
     }
 
 
-def by_program(command: list[str], url: str, folder: Path, **environ: str) -> Did:
+def by_program(command: list[str], asking: Asking, **environ: str) -> Did:
     """Run a program that gates `tee`; what it gates leaves a line in a file each time it runs."""
-    marks = folder / "marks"
+    marks = asking.folder / "marks"
     ran = subprocess.run(
         command,
-        cwd=folder,
-        env=program_environ(url, folder) | environ,
+        cwd=asking.folder,
+        env=program_environ(asking) | environ,
         input="ran\n",
         capture_output=True,
         text=True,
@@ -181,9 +186,9 @@ ONE_RUN = ["tee", "-a", "marks", "two words", "$(false) `x` \"' \\ é"]
 """Appends a line to `marks`; the rest would end otherwise if a shell read it."""
 
 
-def by_guard(url: str, fault: Fault, folder: Path) -> Did:
-    options = ["--ttl", str(fault.ttl), "--action", ACTION, "--env", "one", "--"]
-    return by_program([sys.executable, "-c", GUARD, "guard", *options, *ONE_RUN], url, folder)
+def by_guard(asking: Asking) -> Did:
+    options = ["--ttl", str(asking.ttl), "--action", ACTION, "--env", "one", "--"]
+    return by_program([sys.executable, "-c", GUARD, "guard", *options, *ONE_RUN], asking)
 
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
@@ -207,29 +212,28 @@ def impatient(folder: Path) -> Path:
     return copied
 
 
-def by_shell_guard(url: str, fault: Fault, folder: Path, **environ: str) -> Did:
-    script = impatient(folder) / "cli-approval" / "cosignet-guard.sh"
-    options = ["--ttl", str(fault.ttl), "--action", ACTION, "--", *ONE_RUN]
-    return by_program(["bash", str(script), *options], url, folder, **environ)
+def by_shell_guard(asking: Asking, **environ: str) -> Did:
+    script = impatient(asking.folder) / "cli-approval" / "cosignet-guard.sh"
+    options = ["--ttl", str(asking.ttl), "--action", ACTION, "--", *ONE_RUN]
+    return by_program(["bash", str(script), *options], asking, **environ)
 
 
-def by_gate(url: str, fault: Fault, folder: Path, **environ: str) -> Did:
-    script = impatient(folder) / "ci-cd" / "gate.sh"
+def by_gate(asking: Asking, **environ: str) -> Did:
+    script = impatient(asking.folder) / "ci-cd" / "gate.sh"
     fields = ["--field", "one=1", "--field", 'note=é "✓" = \\']
-    options = ["--ttl", str(fault.ttl), "--action", ACTION, *fields]
+    options = ["--ttl", str(asking.ttl), "--action", ACTION, *fields]
     steps = 'id=$("$@") && tee -a marks && bash "$2" --outcome executed "$id"'
     step = ["bash", "-c", steps, "steps", "bash", str(script), *options]
-    return by_program(step, url, folder, CI="true", **environ)
+    return by_program(step, asking, CI="true", **environ)
 
 
 SDK = RECIPES.parent / "sdk" / "typescript"
 
 
-def by_typescript(url: str, fault: Fault, folder: Path) -> Did:
-    key = base64url(passkey(APPROVER).spki)
+def by_typescript(asking: Asking) -> Did:
     ran = subprocess.run(
-        [NODE, SDK / "test" / "gate.ts", url, str(fault.ttl), key],
-        cwd=folder,
+        [NODE, SDK / "test" / "gate.ts", asking.url, str(asking.ttl), asking.pin, asking.key],
+        cwd=asking.folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -244,7 +248,7 @@ def by_typescript(url: str, fault: Fault, folder: Path) -> Did:
 
 BY_JQ = {"COSIGNET_JSON_BY_JQ": "1"}
 
-Client = Callable[[str, Fault, Path], Did]
+Client = Callable[[Asking], Did]
 CLIENTS: dict[str, Client] = {
     "Python": by_request,
     "Python, asyncio": by_request_async,

@@ -29,7 +29,7 @@ from tests.authenticator import (
 )
 
 from cosignet.core.challenge import Context, challenge
-from cosignet.core.encoding import rfc3339
+from cosignet.core.encoding import base64url_decode, rfc3339
 from cosignet.core.payload import payload_from_text, payload_hash
 
 JSON = dict[str, Any]
@@ -188,6 +188,8 @@ class Fault:
     """How often; afterwards it works."""
     answer: Callable[[JSON], JSON] | None = None
     """What is wrong with a success of that step (of any but reading)."""
+    takes: Callable[[Case], str] | None = None
+    """Which payload it takes instead, from the start."""
     skew: float = 0
     """Seconds by which this server's clock is ahead."""
     ttl: int = 3
@@ -280,7 +282,9 @@ class Talk:
         case = Case(self.server.url, request, text)
         case.created_at += int(1000 * self.server.fault.skew)
         self.server.cases[case.id] = case
-        return case.created()
+        takes = self.server.fault.takes
+        told = {} if takes is None else {"payloadHash": payload_hash(takes(case)).hex()}
+        return case.created() | told
 
     def consume(self, case: Case, token: str) -> tuple[int, JSON]:
         if case.token not in (None, token):
@@ -367,6 +371,26 @@ def with_(**changes: Any) -> Tell:
 def tampered(**tamper: Any) -> Tell:
     """Signed by a passkey or a browser that does something else."""
     return lambda case: case.approved(tamper=tamper)
+
+
+def beside(*path: str, put: Any) -> Tell:
+    """Rightly signed, and then one member, somewhere within, is put in another way."""
+
+    def tell(case: Case) -> JSON:
+        answer = json.loads(json.dumps(case.approved()))
+        inner = answer
+        for name in path[:-1]:
+            inner = inner[name]
+        inner[path[-1]] = put(inner[path[-1]]) if callable(put) else put
+        return answer
+
+    return tell
+
+
+def in_longer_der(signature: str) -> str:
+    """Write the same two integers with a length in two bytes."""
+    data = base64url_decode(signature)
+    return base64url(b"\x30\x81" + data[1:])
 
 
 def other_payload(case: Case) -> str:
@@ -508,6 +532,14 @@ FAULTS: dict[str, Fault] = {
     "a swapped payload, rightly signed": Fault(
         "evidence", lambda case: case.approved(payload_text=other_payload(case))
     ),
+    "another payload from the start, told as the one asked for": Fault(
+        "evidence",
+        lambda case: (
+            case.approved(payload_text=other_payload(case))
+            | {"payload": json.loads(case.payload_text)}
+        ),
+        takes=other_payload,
+    ),
     "a swapped payload beside the text": Fault("evidence", payload_beside),
     "true for 1": Fault("evidence", payload_typed_otherwise),
     "another payload's signature": Fault(
@@ -525,6 +557,9 @@ FAULTS: dict[str, Fault] = {
     "another confirmation's approval": Fault("evidence", of_another_confirmation),
     "a rejection as approval": Fault("evidence", rejection_as_approval),
     "a rejection under an approval's context": Fault("evidence", rejection_under_approval),
+    "a rejection's context, signed like an approval": Fault(
+        "evidence", in_context(purpose="reject")
+    ),
     "another title": Fault("evidence", in_context(action="Show a list")),
     "another site's context": Fault("evidence", in_context(origin="https://cosignet.example")),
     "another relying party": Fault("evidence", in_context(rp_id="example.com")),
@@ -556,6 +591,21 @@ FAULTS: dict[str, Fault] = {
     "a flipped signature": Fault(
         "evidence", tampered(signature=lambda data: data[:-1] + bytes([data[-1] ^ 1]))
     ),
+    "a signature in longer DER": Fault(
+        "evidence", beside("rawAssertion", "response", "signature", put=in_longer_der)
+    ),
+    "a signature with padding": Fault(
+        "evidence",
+        beside("rawAssertion", "response", "signature", put=lambda text: text + "="),
+    ),
+    "client data that is a list": Fault(
+        "evidence", beside("rawAssertion", "response", "clientDataJSON", put=base64url(b"[]"))
+    ),
+    "client data that is null": Fault(
+        "evidence", beside("rawAssertion", "response", "clientDataJSON", put=base64url(b"null"))
+    ),
+    "a response that is a text": Fault("evidence", beside("rawAssertion", "response", put="x")),
+    "no key": Fault("evidence", beside("credential", "publicKeySpki", put=None)),
     "an empty signature": Fault("evidence", tampered(signature=lambda _: b"")),
     "the id of another passkey": Fault("evidence", tampered(members={"rawId": "AAAA"})),
     "another algorithm": Fault(
@@ -569,6 +619,9 @@ FAULTS: dict[str, Fault] = {
         "evidence",
         step="consume",
         answer=lambda _: {":status": 409, "code": "already_consumed"},
+    ),
+    "consuming is refused": Fault(
+        "refused", step="consume", answer=lambda _: {":status": 403, "code": "forbidden"}
     ),
     # Clocks.
     "the server's clock is an hour ahead": Fault("evidence", skew=HOUR),

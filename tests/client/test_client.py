@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tests.authenticator import EDDSA, ES256, RS256, Authenticator, base64url
@@ -53,11 +53,22 @@ def client(live: Live, person: Person, **options: Any) -> Cosignet:
 class Later:
     """Does something with what was asked, in a thread of its own, while the client waits."""
 
+    begun: ClassVar[list[threading.Thread]] = []
+
     def __init__(self, act: Any) -> None:
         self.act = act
 
     def __call__(self, asked: Any) -> None:
-        threading.Thread(target=self.act, args=(asked.id,)).start()
+        thread = threading.Thread(target=self.act, args=(asked.id,))
+        thread.start()
+        self.begun.append(thread)
+
+
+@pytest.fixture(autouse=True)
+def _who_decides_has_heard_the_answer() -> Iterator[None]:
+    yield
+    while Later.begun:
+        Later.begun.pop().join()
 
 
 @pytest.mark.parametrize("algorithm", [ES256, EDDSA, RS256])

@@ -5,11 +5,13 @@ The run leaves its table in .build/faults.md.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.client.clients import CLIENTS, Client, Did
-from tests.client.faulty import FAULTS, Fault, Server
+from tests.authenticator import EDDSA, RS256, Authenticator, base64url
+from tests.client.clients import CLIENTS, Asking, Client, Did
+from tests.client.faulty import FAULTS, Case, Fault, Server
 
 AT_ONCE = 12
 TABLE = Path(__file__).parent.parent.parent / ".build" / "faults.md"
@@ -17,7 +19,7 @@ TABLE = Path(__file__).parent.parent.parent / ".build" / "faults.md"
 
 def attempt(client: Client, fault: Fault, folder: Path) -> tuple[Did, Server]:
     with Server(fault) as server:
-        return client(server.url, fault, folder), server
+        return client(Asking(server.url, fault.ttl, folder)), server
 
 
 def wrong(name: str, fault: Fault, did: Did, server: Server) -> str | None:
@@ -63,6 +65,20 @@ def test_a_client_fails_closed(
     verdicts[named] = {name: did.verdict for name, did, _ in results}
     complaints = [words for _, _, words in results if words]
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("algorithm", [EDDSA, RS256])
+@pytest.mark.parametrize("named", CLIENTS)
+def test_every_kind_of_passkey_is_verified(named: str, algorithm: int, tmp_path: Path) -> None:
+    other = Authenticator(algorithm=algorithm)
+    flipped = {"signature": lambda data: bytes([data[0] ^ 1]) + data[1:]}
+    for folder, runs, tamper in ((tmp_path / "1", 1, {}), (tmp_path / "2", 0, flipped)):
+        folder.mkdir()
+        fault = Fault("ran", partial(Case.approved, by=other, tamper=tamper))
+        with Server(fault) as server:
+            asking = Asking(server.url, fault.ttl, folder, pin=base64url(other.spki))
+            did = CLIENTS[named](asking)
+        assert (did.runs, did.verdict) == (runs, "ran" if runs else "evidence"), did.said
 
 
 def test_the_table_holds_every_kind_of_end() -> None:

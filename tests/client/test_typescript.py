@@ -1,6 +1,5 @@
 """The TypeScript SDK's own tests, run by Node as they are written."""
 
-import json
 import subprocess
 
 from tests.client.clients import SDK
@@ -21,9 +20,3 @@ def test_the_sdk_keeps_the_rules_of_every_language() -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-def test_the_sdk_depends_on_nothing() -> None:
-    package = json.loads((SDK / "package.json").read_text())
-    assert package.keys().isdisjoint({"dependencies", "peerDependencies", "optionalDependencies"})
-    assert package["name"] == "@cosignet/sdk"

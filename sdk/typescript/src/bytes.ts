@@ -22,9 +22,16 @@ export function concat(...parts: Uint8Array[]): Bytes {
   return whole;
 }
 
+const NODE = "node:crypto"; // by name, so that nobody bundles it for a browser
+
+/** WebCrypto; Node 18 has it, and not yet as a global. */
+export async function webcrypto(): Promise<Crypto> {
+  return globalThis.crypto ?? ((await import(NODE)) as { webcrypto: Crypto }).webcrypto;
+}
+
 export async function sha256(...parts: (Uint8Array | string)[]): Promise<Bytes> {
   const bytes = concat(...parts.map((part) => (typeof part === "string" ? utf8(part) : part)));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return new Uint8Array(await (await webcrypto()).subtle.digest("SHA-256", bytes));
 }
 
 /** Unpadded base64url (RFC 4648, section 5). */

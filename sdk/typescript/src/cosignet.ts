@@ -1,6 +1,6 @@
 // The client: ask for an approval, wait for it, verify it, use it up, say what became of it.
 
-import { base64url, hex, sha256 } from "./bytes.ts";
+import { base64url, hex, sha256, webcrypto } from "./bytes.ts";
 import { Approval, Decision, type Status } from "./decision.ts";
 import { Door, TIMING, type Timing } from "./door.ts";
 import { CosignetError, EvidenceRefused, RequestRefused, type Unavailable } from "./errors.ts";
@@ -102,7 +102,7 @@ export class Cosignet {
     const askedAt = Date.now();
     const deadline = performance.now() + 1000 * (ttlSeconds + this.#timing.grace);
     const answer = await this.#door.ask(
-      { method: "POST", path: PATH, body, idempotencyKey: token() }, deadline,
+      { method: "POST", path: PATH, body, idempotencyKey: await token() }, deadline,
       (it) => typeof it.id === "string", signal);
     if (answer.payloadHash !== hex(await sha256(payloadText))) {
       throw new EvidenceRefused("payload_hash", "the server took another payload");
@@ -133,7 +133,7 @@ export class Cosignet {
     const evidence = await verifyEvidence(answer, expected);
     await verifyCredential(this.#pins, evidence, this.#warn);
     if (answer.consumedAt !== null || this.#used.has(expected.confirmation)) throw usedBefore();
-    return new Decision(answer, new Approval(expected.confirmation, evidence, token()));
+    return new Decision(answer, new Approval(expected.confirmation, evidence, await token()));
   }
 
   /**
@@ -204,8 +204,8 @@ export class Cosignet {
   }
 }
 
-function token(): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(24)));
+async function token(): Promise<string> {
+  return base64url((await webcrypto()).getRandomValues(new Uint8Array(24)));
 }
 
 function usedBefore(): EvidenceRefused {

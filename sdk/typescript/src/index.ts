@@ -5,5 +5,5 @@ export type { Timing } from "./door.ts";
 export * from "./errors.ts";
 export { verifyEvidence, type Credential, type Evidence, type Expected } from "./evidence.ts";
 export { canonicalPayload, type Json, type JsonObject } from "./payload.ts";
-export { firstUse, pinnedKeys, type Pins } from "./trust.ts";
+export { firstUse, pinnedKeys, pinsOf, type Pins } from "./trust.ts";
 export { verifyWebhookSignature } from "./webhook.ts";

@@ -1,6 +1,6 @@
 // Whether a passkey's signature is a key's: ES256, EdDSA (Ed25519), RS256; by WebCrypto.
 
-import { concat, type Bytes } from "./bytes.ts";
+import { concat, webcrypto, type Bytes } from "./bytes.ts";
 
 const SHAPES = {
   [-7]: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
@@ -17,8 +17,9 @@ export async function refuteSignature(
   const raw = algorithm === -7 ? fromDer(signature) : signature;
   if (raw === undefined) return "the signature is malformed";
   try {
-    const key = await crypto.subtle.importKey("spki", spki, shape, false, ["verify"]);
-    return (await crypto.subtle.verify(shape, key, raw, data)) ? undefined : "it is another key's";
+    const { subtle } = await webcrypto();
+    const key = await subtle.importKey("spki", spki, shape, false, ["verify"]);
+    return (await subtle.verify(shape, key, raw, data)) ? undefined : "it is another key's";
   } catch (error) {
     return `its key cannot be used: ${(error as Error).message}`;
   }

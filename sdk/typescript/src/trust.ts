@@ -1,6 +1,6 @@
 // Whose passkeys are believed. Without this a server could sign with a key of its own.
 
-import { EvidenceRefused } from "./errors.ts";
+import { EvidenceRefused, SetupIncomplete } from "./errors.ts";
 import type { Evidence } from "./evidence.ts";
 
 /** Where pins are kept: keys are DER SubjectPublicKeyInfo in base64url. */
@@ -13,6 +13,18 @@ export interface Pins {
 /** Keys given by argument: username → the keys of each passkey. */
 export function pinnedKeys(keys: Readonly<Record<string, readonly string[]>>): Pins {
   return { read: (_origin, approver) => (Object.hasOwn(keys, approver) ? (keys[approver] ?? []) : []) };
+}
+
+/** The text of a file of pins, as every other client keeps it (docs/sdk.md). */
+export function pinsOf(file: string): Pins {
+  const { pins } = JSON.parse(file) as { pins?: unknown };
+  if (!Array.isArray(pins)) throw new SetupIncomplete("This is no file of pins.");
+  const known = pins as { origin?: unknown; approver?: unknown; key?: unknown }[];
+  return {
+    read: (origin, approver) =>
+      known.filter((pin) => pin.origin === origin && pin.approver === approver)
+        .map((pin) => String(pin.key)),
+  };
 }
 
 /** Believe the first key of each approver as long as this object lives. */

@@ -1,18 +1,18 @@
-// One gated action, for the table of faults: URL TTL KEY on the command line, a line of JSON out.
+// One gated action, for the table of faults: URL TTL PIN API-KEY on the command line, a line of JSON out.
 import {
   Cancelled, Cosignet, CosignetError, EvidenceRefused, Expired, Rejected, RequestRefused,
   Unavailable, Undecided,
 } from "../src/index.ts";
 
-const [url, ttl, key] = process.argv.slice(2);
+const [url, ttl, pin, apiKey] = process.argv.slice(2);
 const VERDICTS = [[Undecided, "undecided"], [Cancelled, "cancelled"], [Expired, "expired"],
   [Rejected, "rejected"], [Unavailable, "unavailable"], [EvidenceRefused, "evidence"],
   [RequestRefused, "refused"]] as const;
 const runs: unknown[] = [];
 const cosignet = new Cosignet({
-  apiKey: "cosk_test",
+  apiKey,
   baseUrl: url,
-  approverKeys: { alex: [key ?? ""] },
+  approverKeys: { alex: [pin ?? ""] },
   timing: { request: 0.7, wait: 1, firstPause: 0.05, longestPause: 0.2, grace: 0.5, after: 1.5 },
   warn: () => {},
 });

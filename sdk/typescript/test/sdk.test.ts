@@ -5,9 +5,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { base64url, fromBase64url, hex, sha256 } from "../src/bytes.ts";
 import {
-  canonicalPayload, challenge48, contextHash, Cosignet, parseContext, PayloadRefused,
-  SetupIncomplete, verifyWebhookSignature,
+  canonicalPayload, challenge48, contextHash, Cosignet, firstUse, parseContext, PayloadRefused,
+  pinnedKeys, pinsOf, SetupIncomplete, verifyEvidence, verifyWebhookSignature, type Evidence,
 } from "../src/index.ts";
+import { verifyCredential } from "../src/trust.ts";
 
 const VECTORS = new URL("../../../vectors/", import.meta.url);
 
@@ -91,6 +92,58 @@ test("webhook signatures are answered at once, by a boolean", () => {
   }
   const signature = createHmac("sha256", "").update("x").digest("hex");
   assert.equal(verifyWebhookSignature({ body: "x", signature, secret: "" }), false);
+});
+
+test("webhooks are signed as every receiver expects", () => {
+  for (const { inputs, want, desc } of cases("webhook", 11)) {
+    const signature = want.headers["Cosignet-Signature"];
+    const [secret] = inputs.secrets.slice(-1);
+    assert.equal(verifyWebhookSignature({ body: inputs.body, signature, secret }), true, desc);
+  }
+});
+
+test("evidence is of the confirmation that was asked, and of an approval", async () => {
+  const expected = { confirmation: "a" } as any;
+  for (const [answer, code] of [
+    [{ id: "a", status: "rejected" }, "status"], [{ id: "b", status: "approved" }, "confirmation"],
+  ] as const) {
+    await assert.rejects(verifyEvidence(answer, expected), { name: "EvidenceRefused", code });
+  }
+});
+
+function signedBy(publicKeySpki: string, approver = "alex", origin = "https://a.example"): Evidence {
+  return { context: { approver, origin }, credential: { id: "id", publicKeySpki } } as any;
+}
+
+test("the first use is told loudly, and any other key is refused", async () => {
+  const pins = firstUse();
+  const said: string[] = [];
+  const verify = (evidence: Evidence) => verifyCredential(pins, evidence, (it) => said.push(it));
+  await verify(signedBy("one"));
+  assert.match(said.join(), /^FIRST USE: .* alex at https:\/\/a\.example/);
+  await verify(signedBy("one"));
+  await assert.rejects(verify(signedBy("two")), { code: "credential_not_pinned" });
+  await verify(signedBy("two", "bob"));
+  await verify(signedBy("three", "alex", "https://b.example"));
+  assert.equal(said.length, 3);
+});
+
+test("where keys are pinned, nothing is believed for the first time", async () => {
+  const pin = { origin: "https://a.example", approver: "alex", credential: "id", key: "one" };
+  const file = JSON.stringify({ version: 1, pins: [pin] });
+  for (const pins of [pinnedKeys({ alex: ["one"] }), pinsOf(file)]) {
+    await verifyCredential(pins, signedBy("one"), assert.fail);
+    for (const evidence of [signedBy("two"), signedBy("one", "bob"), signedBy("one", "toString")]) {
+      const refused = { code: "credential_not_pinned" };
+      await assert.rejects(verifyCredential(pins, evidence, assert.fail), refused);
+    }
+  }
+  const elsewhere = signedBy("one", "alex", "https://b.example");
+  await assert.rejects(verifyCredential(pinsOf(file), elsewhere, assert.fail), /not among/);
+  for (const broken of ["{}", "[]", '{"pins": {}}']) {
+    assert.throws(() => pinsOf(broken), SetupIncomplete);
+  }
+  assert.throws(() => pinsOf("{"), SyntaxError);
 });
 
 test("what cannot work is said at once", () => {

@@ -1,14 +1,20 @@
 """Whether a passkey's signature is a key's: ES256, EdDSA (Ed25519) and RS256, and no other.
 
-Keys and signatures are read strictly here, whoever does the arithmetic then. That is this package:
-it verifies only, so there is no secret whose use could be timed.
+Keys and signatures are read strictly here, whoever does the arithmetic then: `cryptography` where
+it is installed, else this package; it verifies only, so there is no secret that could be timed.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NewType
 
 from cosignet.client import curve25519, p256
+
+try:
+    from cosignet.client import library
+except ImportError:  # cryptography is not installed
+    library = None
 
 ES256 = -7
 EDDSA = -8
@@ -37,8 +43,13 @@ class PublicKey:
     """A key that was read from its DER SubjectPublicKeyInfo; `numbers` depend on the algorithm."""
 
     algorithm: int
+    spki: bytes
     numbers: tuple[int, int] = (0, 0)
-    raw: bytes = b""
+    point: curve25519.Point = curve25519.NEUTRAL
+
+
+Arithmetic = Callable[[PublicKey, bytes, bytes], bool]
+"""Whether a signature over some data is a key's."""
 
 
 def parse_key(algorithm: int, spki: bytes) -> PublicKey:
@@ -50,19 +61,31 @@ def parse_key(algorithm: int, spki: bytes) -> PublicKey:
     if algorithm == ES256:
         return _parse_es256(spki)
     if algorithm == EDDSA and len(spki) == 44 and spki.startswith(_EDDSA_HEAD):
-        return PublicKey(EDDSA, raw=spki[12:])
+        return _parse_eddsa(spki)
     if algorithm == RS256:
         return _parse_rs256(spki)
     raise SignatureRefused("no key of ES256, EdDSA or RS256")
 
 
-def verify_signature(key: PublicKey, *, signature: bytes, data: bytes) -> Verified:
+def by_hand(key: PublicKey, signature: bytes, data: bytes) -> bool:
+    """Do the arithmetic here."""
+    fits = {ES256: _fits_es256, EDDSA: _fits_eddsa, RS256: _fits_rs256}[key.algorithm]
+    return fits(key, signature, data)
+
+
+ARITHMETIC: Arithmetic = library.signature_fits if library else by_hand
+
+
+def verify_signature(
+    key: PublicKey, *, signature: bytes, data: bytes, fits: Arithmetic = ARITHMETIC
+) -> Verified:
     """Return the data once its signature is verified.
 
     Raises:
         SignatureRefused: the signature is malformed, or another's.
     """
-    fits = {ES256: _fits_es256, EDDSA: _fits_eddsa, RS256: _fits_rs256}[key.algorithm]
+    if key.algorithm == ES256:
+        _two_integers(signature)  # in DER, whatever else a library would take
     if not fits(key, signature, data):
         raise SignatureRefused("the signature is not this key's")
     return Verified(data)
@@ -74,7 +97,14 @@ def _parse_es256(spki: bytes) -> PublicKey:
     x, y = int.from_bytes(spki[-64:-32], "big"), int.from_bytes(spki[-32:], "big")
     if not p256.is_on_curve(x, y):
         raise SignatureRefused("no point of P-256")
-    return PublicKey(ES256, (x, y))
+    return PublicKey(ES256, spki, (x, y))
+
+
+def _parse_eddsa(spki: bytes) -> PublicKey:
+    point = curve25519.parse_key(spki[len(_EDDSA_HEAD) :])
+    if point is None:
+        raise SignatureRefused("no sound point of Ed25519")
+    return PublicKey(EDDSA, spki, point=point)
 
 
 def _parse_rs256(spki: bytes) -> PublicKey:
@@ -85,7 +115,7 @@ def _parse_rs256(spki: bytes) -> PublicKey:
     modulus, exponent = _two_integers(bits[1:])
     if bits[:1] != b"\0" or modulus.bit_length() not in RSA_BITS or exponent != RSA_EXPONENT:
         raise SignatureRefused("an RSA key of another size or exponent")
-    return PublicKey(RS256, (modulus, exponent))
+    return PublicKey(RS256, spki, (modulus, exponent))
 
 
 def _fits_es256(key: PublicKey, signature: bytes, data: bytes) -> bool:
@@ -94,7 +124,7 @@ def _fits_es256(key: PublicKey, signature: bytes, data: bytes) -> bool:
 
 
 def _fits_eddsa(key: PublicKey, signature: bytes, data: bytes) -> bool:
-    return curve25519.signature_fits(key.raw, signature, data)
+    return curve25519.signature_fits(key.spki[len(_EDDSA_HEAD) :], key.point, signature, data)
 
 
 def _fits_rs256(key: PublicKey, signature: bytes, data: bytes) -> bool:

@@ -36,7 +36,7 @@ from cosignet.core.payload import payload_from_text, payload_hash
 
 Case = dict[str, Any]
 VECTORS = Path(__file__).parent.parent / "vectors"
-GENERATORS = ["payload", "context", "challenge", "leaf"]
+GENERATORS = ["payload", "context", "challenge", "leaf", "log"]
 # Kind → how many cases there are at least, so that a lost folder does not pass for a green one.
 KINDS = {
     "payload": 300,
@@ -45,6 +45,13 @@ KINDS = {
     "opening": 25,
     "entry": 15,
     "assertion": 10,
+    "inclusion": 250,
+    "consistency": 250,
+    "tiles": 12,
+    "tile-name": 35,
+    "vkey": 20,
+    "note": 40,
+    "tlog-proof": 12,
 }
 NODE_SECONDS = 60
 

@@ -38,16 +38,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server.runtime": BASE | {"server.store", "server.outbound"},
     # What several services need inside their own transactions; no door reaches past the services.
     "server.ledger": BASE | {"server.store", "server.runtime"},
+    # Likewise, of the log.
+    "server.tree": BASE | {"server.store", "server.runtime"},
     # Likewise, with passkeys.
     "server.ceremony": BASE | {"server.store", "server.runtime", "server.ledger"},
     "server.services": BASE
-    | {"server.store", "server.outbound", "server.runtime", "server.ledger", "server.ceremony"},
+    | {"server.store", "server.outbound", "server.runtime", "server.ledger", "server.ceremony"}
+    | {"server.tree"},
     "server.web": BELOW_DOORS,
     "server.mcp": BELOW_DOORS,
     "server.worker": BELOW_DOORS,
 }
 # Opens what is configured; below the wiring, above everything a running node uses.
-MAY_IMPORT["server.install"] = BELOW_DOORS | {"server.store", "server.ledger", "server.config"}
+MAY_IMPORT["server.install"] = BELOW_DOORS | MAY_IMPORT["server.services"] | {"server.config"}
 # A connection, below the wiring: what uvicorn hands on to the doors, and what it refuses.
 MAY_IMPORT["server.connection"] = {"core", "server.web"}
 SERVER = set(MAY_IMPORT) - {"", "client"}
@@ -443,6 +446,8 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("server.web.pages.account", "from cosignet.server.ceremony import confirm_change"),
         ("server.services.ask", "from cosignet.server import install"),
         ("server.web.api.keys", "from cosignet.server import ledger"),
+        ("server.web.public", "from cosignet.server import tree"),
+        ("server.tree", "from cosignet.server import ledger"),
         ("server.app", "from cosignet.cli import main"),
         ("", "from cosignet.client import api"),
     ],

@@ -33,8 +33,16 @@ from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger
 from cosignet.server.services import access as keys
-from cosignet.server.services import decide, enroll, invite, practice, session
-from cosignet.server.web import call, errors, schemas, schemas_people
+from cosignet.server.services import (
+    decide,
+    enroll,
+    evidence,
+    follow,
+    invite,
+    practice,
+    session,
+)
+from cosignet.server.web import call, errors, log, schemas, schemas_log, schemas_people
 from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.routes import ROUTES
 
@@ -77,7 +85,7 @@ def test_every_route_is_described_with_its_scope_fields_and_queries() -> None:
 
 
 def test_every_field_of_an_answer_is_named() -> None:
-    described = vars(schemas) | vars(schemas_people)
+    described = vars(schemas) | vars(schemas_people) | vars(schemas_log)
     models = [m for m in described.values() if isinstance(m, type) and m.__name__ != "Any"]
     for model in models:
         for name, field in getattr(model, "model_fields", {}).items():
@@ -104,14 +112,19 @@ LIMITED = (
     limits,
     call,
 )
-SERVICES = (decide, enroll, practice, invite, keys, session)
+SERVICES = (decide, enroll, practice, invite, keys, session, follow, evidence)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app)
+    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app, log)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | tuple)
 }
-UNITS = {"MS": (1, 1000, 60_000, 3_600_000, 86_400_000), "SECONDS": (1, 60, 3600), "BYTES": (1024,)}
+UNITS = {
+    "MS": (1, 1000, 60_000, 3_600_000, 86_400_000),
+    "SECONDS": (1, 60, 3600),
+    "BYTES": (1024,),
+    "FREE": (1024**2,),
+}
 NAMED = re.compile(r"^(.*)<!-- ([A-Z_ ]+) -->", re.MULTILINE)
 
 
@@ -196,6 +209,7 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
         "COSIGNET_DATA_DIR": [config.DEFAULT_DATA_DIR],
         "COSIGNET_DATABASE_URL": [Path(plain.database_url).name],
         "COSIGNET_ENCRYPTION_KEY": [install.KEY_FILE],
+        "COSIGNET_LOG_KEY": [],
         "COSIGNET_API_INVITES": [
             trusted if one.trust_api_invites else activate for one in (https, plain)
         ],

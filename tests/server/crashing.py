@@ -206,7 +206,7 @@ def _serve(order: dict[str, str]) -> None:
     SqliteDatabase.sync = staticmethod(sync_or_fail)
     app.build = build_watched
     app.now_ms = lambda: now_ms() + int(ahead[0] * 1000)
-    app.sweep = no_background_work
+    app.sweep = app.keep_log = no_background_work
     main.main(["serve"])
 
 

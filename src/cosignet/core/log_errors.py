@@ -1,9 +1,9 @@
-"""What can be wrong with evidence: a proof, a signed head, a key.
+"""What can be wrong with evidence (a proof, a signed head, a key), and with the log.
 
 Like those in `core/errors.py`: the docstring is the message and the cure.
 """
 
-from cosignet.core.errors import InvalidInput
+from cosignet.core.errors import InvalidInput, NotFound, Unavailable
 
 
 class EvidenceRefused(InvalidInput, code="evidence_refused"):
@@ -24,3 +24,27 @@ class NoteUnsigned(EvidenceRefused, code="note_unsigned"):
 
 class KeyMalformed(EvidenceRefused, code="key_malformed"):
     """This is not a verifier key. Write it as NAME+ID+KEY, as /public/log/key tells it."""
+
+
+class LogRefuses(Unavailable, code="log_refuses"):
+    """The log does not go on here. Decisions are kept; the operator reads why in its logs."""
+
+
+class LogFull(Unavailable, code="log_full"):
+    """Too many entries wait for the log. Take nothing for approved; the operator sees to it."""
+
+
+class DiskLow(Unavailable, code="disk_low"):
+    """The disk is almost full. Take nothing for approved; the operator makes room."""
+
+
+class NotLogged(NotFound, code="not_logged"):
+    """The log has no entry under that name. Check the id; what nobody signed leaves no entry."""
+
+
+class BeyondTheLog(NotFound, code="beyond_the_log"):
+    """The log is not that large yet. Ask for a size up to that of its newest head."""
+
+
+class LogStalled(Unavailable, code="log_stalled"):
+    """Entries wait for the log, and nobody publishes them. The operator reads why in the logs."""

@@ -6,7 +6,7 @@ one at level 3 with number 2 is over the leaves 16 to 23. How they are stored is
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple, TypeAlias
 
@@ -57,6 +57,34 @@ def fold(hashes: Sequence[bytes]) -> bytes:
     if not hashes:
         return EMPTY_ROOT
     return reduce(lambda right, left: node_hash(left, right), reversed(hashes))
+
+
+def fold_complete(hashes: bytes) -> bytes:
+    """Return the hash over 1, 2, 4, 8 … hashes that lie side by side."""
+    pair = 2 * HASH_BYTES
+    while len(hashes) > HASH_BYTES:
+        # What `node_hash` does, without cutting each pair in two first: proofs wait for this loop.
+        hashes = b"".join(
+            hashlib.sha256(b"\x01" + hashes[at : at + pair]).digest()
+            for at in range(0, len(hashes), pair)
+        )
+    return hashes
+
+
+def grown_peaks(size: int, peaks: Sequence[bytes], leaves: Iterable[bytes]) -> list[bytes]:
+    """Return the hashes that a root is folded from, after adding leaves one by one.
+
+    `peaks` are those of `root_subtrees(size)`. Nothing else is needed, in particular no tile.
+    """
+    found = list(peaks)
+    for leaf in leaves:
+        node, count = leaf, size
+        while count & 1:
+            node = node_hash(found.pop(), node)
+            count >>= 1
+        found.append(node)
+        size += 1
+    return found
 
 
 def root_subtrees(size: int) -> list[Subtree]:

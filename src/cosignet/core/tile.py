@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cosignet.core.log_errors import EvidenceRefused
-from cosignet.core.merkle import HASH_BYTES, Subtree, node_hash
+from cosignet.core.merkle import HASH_BYTES, Subtree, fold_complete
 
 TILE_WIDTH = 256
 TILE_HEIGHT = 8
 """2^8 is the width."""
+_TILE_BYTES = TILE_WIDTH * HASH_BYTES
 _LEVEL_MAX = 63
 _LENGTH_BYTES = 2
 _GROUP = 1000
@@ -58,13 +59,41 @@ def width_of(tile: Tile, size: int) -> int:
     return max(0, min(TILE_WIDTH, hashes - tile.number * TILE_WIDTH))
 
 
+def edge_of(size: int) -> list[Tile]:
+    """Return the tiles that are not full yet in a tree of `size` leaves, lowest level first."""
+    levels = range(-(-size.bit_length() // TILE_HEIGHT))
+    tiles = [Tile(level, (size >> TILE_HEIGHT * level) // TILE_WIDTH) for level in levels]
+    return [tile for tile in tiles if width_of(tile, size)]
+
+
+def grow(
+    size: int, edge: Mapping[Tile, bytes], leaves: Sequence[bytes]
+) -> tuple[dict[Tile, bytes], dict[Tile, bytes]]:
+    """Return the tiles that change when leaves are added, given by their hashes; and the new edge.
+
+    `edge` holds the bytes of `edge_of(size)`.
+    """
+    changed: dict[Tile, bytes] = {}
+    after = dict(edge)
+    hashes, level = leaves, 0
+    while hashes:
+        number = (size >> TILE_HEIGHT * level) // TILE_WIDTH
+        data = after.pop(Tile(level, number), b"") + b"".join(hashes)
+        cut = [data[at : at + _TILE_BYTES] for at in range(0, len(data), _TILE_BYTES)]
+        changed |= {Tile(level, number + at): tile for at, tile in enumerate(cut)}
+        full = [tile for tile in cut if len(tile) == _TILE_BYTES]
+        if len(full) < len(cut):
+            after[Tile(level, number + len(full))] = cut[-1]
+        hashes, level = [fold_complete(tile) for tile in full], level + 1
+    return changed, after
+
+
 class TileHashes:
     """Hashes of subtrees, made from tiles that were read before."""
 
     def __init__(self, tiles: Mapping[Tile, bytes]) -> None:
         """Take the tiles' bytes; each may be longer than what will be asked for."""
         self._tiles = tiles
-        self._made: dict[Subtree, bytes] = {}
 
     def __call__(self, subtree: Subtree) -> bytes:
         """Return a subtree's hash.
@@ -72,21 +101,12 @@ class TileHashes:
         Raises:
             EvidenceRefused: a tile is not there, or too short.
         """
-        if subtree.level % TILE_HEIGHT == 0:
-            return self._stored(subtree)
-        found = self._made.get(subtree)
-        if found is None:
-            level, left = subtree.level - 1, subtree.number * 2
-            found = node_hash(self(Subtree(level, left)), self(Subtree(level, left + 1)))
-            self._made[subtree] = found
-        return found
-
-    def _stored(self, subtree: Subtree) -> bytes:
-        start = subtree.number % TILE_WIDTH * HASH_BYTES
-        found = self._tiles.get(tile_of(subtree), b"")[start : start + HASH_BYTES]
-        if len(found) != HASH_BYTES:
-            raise EvidenceRefused(f"a hash of level {subtree.level} is missing in its tile")
-        return found
+        length = HASH_BYTES << subtree.level % TILE_HEIGHT
+        start = subtree.number * length % _TILE_BYTES
+        found = self._tiles.get(tile_of(subtree), b"")[start : start + length]
+        if len(found) != length:
+            raise EvidenceRefused(f"hashes of {subtree} are missing in their tile")
+        return fold_complete(found)
 
 
 def tile_name(name: str) -> TileName:

@@ -28,7 +28,7 @@ from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
 from cosignet.server.web.unheard import refusal_in_bytes
-from cosignet.server.worker import sweep
+from cosignet.server.worker import keep_log, sweep
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
@@ -156,16 +156,16 @@ async def _serve(
     async with opened(config) as found:
         runtime = replace(found, limits=replace(found.limits, held_per_node=places))
         server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
-        background = asyncio.create_task(sweep(runtime))
+        background = [asyncio.create_task(duty(runtime)) for duty in (sweep, keep_log)]
         # What is loaded by now stays for good: looking through it again would only hold requests.
         gc.collect()
         gc.freeze()
         try:
             await server.serve(sockets)
         finally:
-            background.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await background
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
 
 
 def _raise_descriptor_limit() -> int:

@@ -19,6 +19,7 @@ SETTINGS = {
     "COSIGNET_DATABASE_URL": "sqlite:////absolute/path, sqlite:///relative/path or"
     " postgresql://user:password@host/database.",
     "COSIGNET_ENCRYPTION_KEY": "32 bytes in base64; seals what is stored and shown again.",
+    "COSIGNET_LOG_KEY": "32 bytes in base64: the seed of the log's first signing key.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
@@ -39,6 +40,8 @@ class Config:
     """It may hold a password."""
     encryption_key: str | None = field(repr=False)
     """As given, in base64; None: the one in the data directory."""
+    log_key: str | None = field(repr=False)
+    """As given, in base64; None: made at the first start and kept sealed in the database."""
     trust_api_invites: bool
 
     @property
@@ -72,6 +75,7 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         data_dir=data_dir,
         database_url=values.get("COSIGNET_DATABASE_URL", f"sqlite:///{data_dir / 'cosignet.db'}"),
         encryption_key=values.get("COSIGNET_ENCRYPTION_KEY"),
+        log_key=values.get("COSIGNET_LOG_KEY"),
         trust_api_invites=invites == "trusted",
     )
 

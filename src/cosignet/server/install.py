@@ -12,12 +12,14 @@ from pathlib import Path
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
 from cosignet.server.ledger import MONITOR_KEY_PURPOSE
-from cosignet.server.runtime import Runtime
-from cosignet.server.secret import SECRET_BYTES, Sealer
-from cosignet.server.store import confirmations, installation, organisations
+from cosignet.server.runtime import LogGate, Runtime
+from cosignet.server.secret import SECRET_BYTES, Sealer, SigningKey
+from cosignet.server.store import confirmations, installation, log_keys, organisations
 from cosignet.server.store.connect import is_shared, open_database, sqlite_path
 from cosignet.server.store.db import Database
 from cosignet.server.store.installation import Installation
+from cosignet.server.store.remembered import RememberedHead
+from cosignet.server.tree import LOG_KEY_PURPOSE
 from cosignet.server.webauthn import RelyingParty
 
 ORGANISATIONS = (("default", "Your organisation", True), ("demo", "Demo", False))
@@ -45,7 +47,8 @@ async def open_installation(
     sealer = Sealer(_encryption_key(config, random))
     database, applied = await open_database(config.database_url, clock=clock)
     try:
-        await _check_identity(database, _identity(config, sealer))
+        identity = _identity(config, sealer)
+        await _check_identity(database, identity)
         runtime = Runtime(
             database=database,
             relying_party=RelyingParty(id=config.rp_id, origin=config.public_url),
@@ -54,8 +57,10 @@ async def open_installation(
             trust_api_invites=config.trust_api_invites,
             clock=clock,
             random=random,
+            log=LogGate(identity.log_origin, RememberedHead(config.data_dir)),
         )
         await _ensure_organisations(runtime)
+        await _ensure_log_key(runtime, config.log_key)
     except BaseException:
         await database.close()
         raise
@@ -120,6 +125,26 @@ async def _ensure_organisations(rt: Runtime) -> None:
             row = organisations.Organisation(rt.new_id(), slug, name, monitor_key, logged)
             async with rt.database.transaction() as tx:
                 await organisations.insert(tx, row)
+
+
+async def _ensure_log_key(rt: Runtime, given: str | None) -> None:
+    """Make the log's first key, or take the one that is given; a given one has to be known.
+
+    It is kept sealed beside the log, so all nodes have it and none makes another.
+    """
+    seed = rt.random(SECRET_BYTES) if given is None else _decode_key(given, "COSIGNET_LOG_KEY")
+    public_key = SigningKey(seed).public_key
+    known = await log_keys.list_(rt.database.reader)
+    if not known:
+        sealed = rt.seal(seed, purpose=LOG_KEY_PURPOSE)
+        async with rt.database.transaction() as tx:
+            await log_keys.insert(tx, log_keys.LogKey(1, public_key, sealed))
+        known = await log_keys.list_(rt.database.reader)
+    if given is not None and public_key not in [key.public_key for key in known]:
+        raise SetupError(
+            "COSIGNET_LOG_KEY is none of this log's keys. Set it back, or leave it out: the log "
+            "keeps its keys itself, sealed. Another key comes with `cosignet log rotate`."
+        )
 
 
 def _encryption_key(config: Config, random: Callable[[int], bytes]) -> bytes:

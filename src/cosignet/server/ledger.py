@@ -239,6 +239,7 @@ def _record(
 ) -> None:
     if not organisation.logged:
         return
+    rt.log.require_room()
     monitor_key = rt.sealer.unseal(organisation.monitor_key_sealed, purpose=MONITOR_KEY_PURPOSE)
     leaf = leaves.NewLeaf(
         organisation_id=organisation.id,

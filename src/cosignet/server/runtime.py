@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cosignet.core.errors import Unavailable
 from cosignet.core.limits import Limits
 from cosignet.core.request_errors import NodeFull, TooManyWaiting
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
+from cosignet.server.store.remembered import RememberedHead
 from cosignet.server.webauthn import RelyingParty
 
 
@@ -89,6 +91,27 @@ class Waiters:
         return sum(len(events) for events in self._events.values())
 
 
+@dataclass(slots=True)
+class LogGate:
+    """What this node saw last of the log: whether it takes entries, and whether it goes on."""
+
+    origin: str
+    remembered: RememberedHead
+    refusal: Unavailable | None = None
+    """Why nothing may be added; None: it may."""
+    stalled: bool = False
+    """Whether entries wait that nobody publishes."""
+
+    def require_room(self) -> None:
+        """Let a decision through, if what it leaves behind can be kept.
+
+        Raises:
+            LogFull, DiskLow.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """One node: its store, its identity, its clock and its randomness."""
@@ -103,6 +126,7 @@ class Runtime:
     """Unix milliseconds."""
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
+    log: LogGate
     waiters: Waiters = field(default_factory=Waiters)
     limits: Limits = field(default_factory=Limits)
 

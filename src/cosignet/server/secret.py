@@ -9,8 +9,13 @@ import hmac
 import os
 from collections.abc import Callable
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cosignet.core.encoding import base64url, base64url_decode
 from cosignet.core.errors import Unavailable
@@ -113,3 +118,34 @@ class Sealer:
             return self._aead.decrypt(nonce, box, purpose.encode())
         except InvalidTag:
             raise Unavailable("a stored secret cannot be unsealed") from None
+
+
+class SigningKey:
+    """An Ed25519 key, made from its 32-byte seed (RFC 8032, section 5.1.5)."""
+
+    def __init__(self, seed: bytes) -> None:
+        """Take a seed of 32 bytes."""
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public_key = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature, 64 bytes; always the same for one message."""
+        return self._key.sign(message)
+
+
+def check_ed25519(public_key: bytes, signature: bytes, message: bytes) -> None:
+    """Check an Ed25519 signature.
+
+    Raises:
+        ValueError: it is wrong, or the key is none.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except InvalidSignature:
+        raise ValueError("the signature is wrong") from None
+
+
+def ed25519_pem(public_key: bytes) -> str:
+    """Write an Ed25519 public key as PEM of its SubjectPublicKeyInfo (RFC 8410)."""
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

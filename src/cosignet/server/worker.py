@@ -5,9 +5,17 @@ import logging
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import practice, repeat, rotate, watch
+from cosignet.server.services import practice, publish, repeat, rotate, sequence, watch
+from cosignet.server.services.follow import Follower
+from cosignet.server.services.sequence import Sequencer
 
 SWEEP_SECONDS = 1.0
+BATCH_SECONDS = 0.2
+"""How often the log takes what is pending …"""
+BATCH_AT_ONCE = 1_000
+"""… unless it was as much as this; then it goes on at once."""
+ELECTION_SECONDS = 1.0
+"""How often a node that does not keep the log asks whether somebody still does."""
 log = logging.getLogger("cosignet")
 
 
@@ -17,15 +25,42 @@ async def sweep(rt: Runtime) -> None:
 
     Crashing anywhere in here loses nothing: the next sweep finds the same rows.
     """
+    follower = Follower(rt)
     while True:
         try:
             await watch.expire_due(rt)
             await practice.log_unproven(rt)
             await repeat.forget(rt)
             await rotate.forget_ended(rt)
+            await follower.look()
         except Refusal as refusal:
             log.warning("background work waits: %s", refusal)
         except Exception:
             # A defect in one kind of work must not end the others for good.
             log.exception("background work failed")
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def keep_log(rt: Runtime) -> None:
+    """Number pending leaves and publish signed heads, on one node at a time.
+
+    Whatever goes wrong ends this node's turn: nothing that it held in memory is used again.
+    """
+    while True:
+        try:
+            async with sequence.elected(rt) as sequencer:
+                if sequencer is not None:
+                    await _keep(rt, sequencer)
+        except Refusal as refusal:
+            log.warning("the log waits: %s", refusal)
+        except Exception:
+            log.exception("the log failed")
+        await asyncio.sleep(ELECTION_SECONDS)
+
+
+async def _keep(rt: Runtime, sequencer: Sequencer) -> None:
+    while True:
+        count = await sequencer.take()
+        await publish.publish(rt, sequencer.epoch)
+        if count < BATCH_AT_ONCE:
+            await asyncio.sleep(BATCH_SECONDS)

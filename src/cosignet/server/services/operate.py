@@ -1,15 +1,21 @@
 """Running: whether this node can do its work."""
 
+from cosignet.core.log_errors import LogStalled
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import approvers, installation, organisations
 
 
 async def probe(rt: Runtime) -> None:
-    """Prove that the database can be written.
+    """Prove that the database can be written, and that the log goes on.
 
     Raises:
         Unavailable: it cannot.
+        LogStalled: it does not.
+        LogFull, DiskLow: nothing can be decided.
     """
+    if rt.log.stalled:
+        raise LogStalled
+    rt.log.require_room()
     async with rt.database.transaction() as tx:
         await installation.probe(tx)
 

@@ -37,6 +37,7 @@ LEFT JOIN signatures s ON s.confirmation_id = c.id AND s.purpose = 'approve'
 LEFT JOIN credentials k ON k.id = s.credential_id
 """
 _BY_ID = _SELECT + "WHERE c.id = $1"
+_BY_EVIDENCE = _SELECT + "WHERE c.evidence_id = $1"
 _INSERTION = (
     "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
     " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
@@ -198,6 +199,11 @@ async def due(reader: Reader, limit: int) -> list[str]:
         limit,
     )
     return [row["id"] for row in rows]
+
+
+async def by_evidence(reader: Reader, evidence_id: str) -> Confirmation | None:
+    """Return the confirmation whose evidence has an id."""
+    return await reader.find(_confirmation, _BY_EVIDENCE, evidence_id)
 
 
 async def consume(

@@ -72,6 +72,19 @@ class Transaction(Reader, Protocol):
         ...
 
 
+class Claim(Protocol):
+    """A duty that no other node does as long as this is held."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is known that somebody else may do it by now."""
+        ...
+
+    async def release(self) -> None:
+        """Let somebody else do it."""
+        ...
+
+
 class Database(Protocol):
     """One node's door to the store."""
 
@@ -112,6 +125,16 @@ class Database(Protocol):
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, from any node."""
+        ...
+
+    async def claim(self, duty: int) -> Claim | None:
+        """Try to be the one node that does a duty; None: another one is.
+
+        A claim elects. It does not fence: a node that has lost one may not know it yet.
+
+        Raises:
+            Unavailable: nobody can tell.
+        """
         ...
 
     async def close(self) -> None:

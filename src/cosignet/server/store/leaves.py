@@ -1,8 +1,8 @@
-"""Leaves of the transparency log, pending until the sequencer numbers them."""
+"""Leaves of the transparency log: written with what they tell of, numbered by the sequencer."""
 
 from dataclasses import dataclass, field
 
-from cosignet.server.store.db import Transaction
+from cosignet.server.store.db import Reader, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,17 @@ class NewLeaf:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf as it is stored; `index` is None until it has a number."""
+
+    subject: str
+    kind: str
+    entry: bytes
+    opening: str = field(repr=False)
+    index: int | None
+
+
 def append(tx: Transaction, leaf: NewLeaf) -> None:
     """Record a leaf. A subject has one of each kind: a second one lets no transaction succeed."""
     tx.append(
@@ -28,3 +39,54 @@ def append(tx: Transaction, leaf: NewLeaf) -> None:
         leaf.opening,
         leaf.created_at,
     )
+
+
+async def get(reader: Reader, subject: str, kind: str) -> Leaf | None:
+    """Return a subject's leaf of a kind."""
+    return await reader.find(
+        _leaf,
+        "SELECT subject, kind, entry, opening, leaf_index FROM leaves"
+        " WHERE subject = $1 AND kind = $2",
+        subject,
+        kind,
+    )
+
+
+async def pending(reader: Reader, most: int) -> int:
+    """Return how many leaves have no number yet; not more than `most` are counted."""
+    row = await reader.fetch_one(
+        "SELECT count(*) AS found FROM"
+        " (SELECT 1 FROM leaves WHERE leaf_index IS NULL LIMIT $1) AS taken",
+        most,
+    )
+    return 0 if row is None else row["found"]
+
+
+async def number(tx: Transaction, *, start: int, limit: int) -> list[tuple[int, bytes]]:
+    """Give the oldest pending leaves the next numbers; return numbers and entries, in order."""
+    rows = await tx.fetch(
+        "UPDATE leaves SET leaf_index = $1 + next.place"
+        " FROM (SELECT subject AS s, kind AS k,"
+        "  row_number() OVER (ORDER BY created_at, subject, kind) - 1 AS place FROM"
+        "  (SELECT subject, kind, created_at FROM leaves WHERE leaf_index IS NULL"
+        "   ORDER BY created_at LIMIT $2) AS taken) AS next"
+        " WHERE subject = next.s AND kind = next.k AND leaf_index IS NULL"
+        " RETURNING leaf_index, entry",
+        start,
+        limit,
+    )
+    return sorted((row["leaf_index"], row["entry"]) for row in rows)
+
+
+async def entries(reader: Reader, start: int, end: int) -> list[bytes]:
+    """Return the entries with numbers `start` to `end` (exclusive), as far as there are any."""
+    rows = await reader.fetch(
+        "SELECT entry FROM leaves WHERE leaf_index >= $1 AND leaf_index < $2 ORDER BY leaf_index",
+        start,
+        end,
+    )
+    return [row["entry"] for row in rows]
+
+
+def _leaf(row: Row) -> Leaf:
+    return Leaf(row["subject"], row["kind"], row["entry"], row["opening"], row["leaf_index"])

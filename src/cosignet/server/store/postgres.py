@@ -26,12 +26,13 @@ from cosignet.server.store.postgres_transaction import (
     PostgresTransaction,
     insert_alone,
 )
-from cosignet.server.store.postgres_wire import connect
+from cosignet.server.store.postgres_wire import KEEPALIVE, Wire, connect, is_outage, unavailable
 
 READERS = 6
 WRITERS = 8
 """Connections of one node, and one more that listens. Writing ones may need a reading one before
 they end, never the other way round: so nobody waits in a circle."""
+CLAIMS = 1
 POLL_SECONDS = 10.0
 MIGRATION_LOCK = 0x636F7369676E  # "cosign"
 MIGRATION_SECONDS = 600
@@ -66,6 +67,31 @@ class _Block:
             self._database.tell(self._transaction.notifications)
 
 
+class _Held:
+    """An advisory lock; it ends with its connection, whatever happens to the process."""
+
+    def __init__(self, pool: Pool, wire: Wire, duty: int) -> None:
+        self._pool = pool
+        self._wire = wire
+        self._duty = duty
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is known to be lost."""
+        return self._wire.is_closed()
+
+    async def release(self) -> None:
+        """Give the lock back."""
+        try:
+            await self._wire.fetch("SELECT pg_advisory_unlock($1)", self._duty)
+        except BaseException as error:
+            self._wire.terminate()
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._pool.release(self._wire)
+
+
 class PostgresDatabase:
     """One node's connections to a PostgreSQL server."""
 
@@ -76,6 +102,7 @@ class PostgresDatabase:
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self.writers = Pool(partial(connect, url, "writes", patient=patient), WRITERS)
         self._readers = Pool(partial(connect, url, "reads"), READERS)
+        self._claims = Pool(partial(connect, url, "elects"), CLAIMS)
         self._listener = PostgresListener(
             partial(connect, url, "listens"), CHANNEL, hear=self._hear, missed=self._missed
         )
@@ -126,11 +153,29 @@ class PostgresDatabase:
             wire.terminate()  # which gives the lock back, whatever happened
             self.writers.release(wire)
 
+    async def claim(self, duty: int) -> "_Held | None":
+        """Claim a duty, as `Database` says, by an advisory lock on a connection of its own."""
+        wire = await self._claims.acquire()
+        try:
+            await wire.execute(KEEPALIVE)
+            [row] = await wire.fetch("SELECT pg_try_advisory_lock($1) AS held", duty)
+        except BaseException as error:
+            wire.terminate()
+            self._claims.release(wire)
+            if is_outage(error):
+                raise unavailable(error, "the database cannot be asked") from error
+            raise
+        if row["held"]:
+            return _Held(self._claims, wire, duty)
+        self._claims.release(wire)
+        return None
+
     async def close(self) -> None:
         """Let running transactions end, then close."""
         await self._listener.close()
         await self.writers.close()
         await self._readers.close()
+        await self._claims.close()
 
     def _hear(self, payload: str) -> None:
         topic, _, key = payload.partition(" ")

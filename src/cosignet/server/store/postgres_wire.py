@@ -37,6 +37,11 @@ _SYNCED = (
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
+KEEPALIVE = (
+    # The server notices within seconds that a node is gone without a word, and frees its locks.
+    "SET tcp_keepalives_idle = 1; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2;"
+    " SET tcp_user_timeout = 3000"
+)
 _OUTAGE_CLASSES = frozenset({"08", "28", "3D", "40", "53", "57", "58", "F0", "XX"})
 """Connection, log-in, catalogue, rollback (deadlock), resources, operator, system, files, internal
 (postgresql.org/docs/current/errcodes-appendix.html)."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cosignet.core.challenge import Purpose
 from cosignet.core.confirmation import Confirmation
-from cosignet.server.store.db import Transaction
+from cosignet.server.store.db import Reader, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +35,25 @@ def append(
         signature.assertion_hash,
         at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceOfSignature:
+    """A signature as it was received, with the key that made it."""
+
+    credential_row_id: str
+    credential_id: bytes
+    algorithm: int
+    public_key_spki: bytes
+    raw_assertion: str
+
+
+async def of_decision(reader: Reader, confirmation_id: str) -> list[EvidenceOfSignature]:
+    """Return the signatures that decided a confirmation, in the order they were given."""
+    rows = await reader.fetch(
+        "SELECT k.id, k.credential_id, k.algorithm, k.public_key_spki, s.raw_assertion"
+        " FROM signatures s JOIN credentials k ON k.id = s.credential_id"
+        " WHERE s.confirmation_id = $1 ORDER BY s.signed_at, s.approver_id",
+        confirmation_id,
+    )
+    return [EvidenceOfSignature(*row) for row in rows]

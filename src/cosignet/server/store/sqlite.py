@@ -47,6 +47,15 @@ class _Block:
         await self._database.end(self._transaction, refusal)
 
 
+class _OnlyNode:
+    """The claim of the one server process that there is."""
+
+    lost = False
+
+    async def release(self) -> None:
+        """Do nothing: nobody waits for it."""
+
+
 class SqliteDatabase:
     """An embedded database file, used by one server process."""
 
@@ -88,6 +97,10 @@ class SqliteDatabase:
         group = self._collect()
         group.additions.add(insertion, values)
         await group.durable()
+
+    async def claim(self, duty: int) -> _OnlyNode:
+        """Claim a duty, as `Database` says; here nobody else serves."""
+        return _OnlyNode()
 
     async def begin(self, *, refuses_first: bool) -> SqliteTransaction:
         """Wait for the turn, take it, and begin a savepoint in the shared transaction."""

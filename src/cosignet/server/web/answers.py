@@ -72,9 +72,16 @@ def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
         "signedAt": None if c.signature is None else rfc3339(c.signature.signed_at),
         "rejection": rejection(c.rejection),
         "evidenceId": c.evidence_id,
+        "evidenceUrl": _evidence_url(c, public_url),
         "consumedAt": time_or_null(c.consumed_at),
         "outcome": outcome(c),
     }
+
+
+def _evidence_url(confirmation: Confirmation, public_url: str) -> str | None:
+    if confirmation.evidence_id is None:
+        return None
+    return f"{public_url}/public/log/entries/{confirmation.evidence_id}/verification"
 
 
 def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dict[str, Any]:

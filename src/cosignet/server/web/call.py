@@ -31,6 +31,7 @@ BODY_BYTES_MAX = 512 * 1024
 CEREMONY_BYTES_MAX = 64 * 1024
 """A passkey's answer is a few kilobytes; these bodies come from people who have no key."""
 _FORM_FIELDS = 10
+_DIGITS_MAX = 16
 _NUL = "\0"
 _NO_NUL = "the character U+0000 is not accepted"
 """PostgreSQL takes it in no text. A payload may hold it: canonical JSON writes it escaped."""
@@ -143,7 +144,9 @@ class Call:
         text = self.query(name)
         if text is None:
             return default
-        if not (text.isascii() and text.isdigit() and len(text) <= 6 and low <= int(text) <= high):
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX) or not (
+            low <= int(text) <= high
+        ):
             raise FieldInvalid(f"a whole number from {low} to {high}", field=name)
         return int(text)
 

@@ -13,7 +13,7 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE
-from cosignet.server.web.headers import data_headers, page_headers
+from cosignet.server.web.headers import LOG_PATH, Headers, data_headers, log_headers, page_headers
 from cosignet.server.web.host import Hosts
 from cosignet.server.web.idempotency import answer_once
 from cosignet.server.web.rendering import page
@@ -89,6 +89,7 @@ class Entrance:
         self._hosts = Hosts(runtime.public_url)
         self._page_headers = page_headers(runtime.public_url)
         self._data_headers = data_headers(runtime.public_url)
+        self._log_headers = log_headers(runtime.public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; nothing but HTTP is served."""
@@ -102,17 +103,22 @@ class Entrance:
             return
         except Exception as error:
             response = _refused(Request(scope), _refusal(error, request_id), request_id)
-        self._complete(response, request_id)
+        self._complete(scope, response, request_id)
         await response(scope, receive, send)
 
-    def _complete(self, response: Response, request_id: str) -> None:
+    def _complete(self, scope: Scope, response: Response, request_id: str) -> None:
         """Add the headers that every answer has, but for those it has set itself."""
         own = dict(response.raw_headers)
-        is_data = own.get(b"content-type") in _DATA_TYPES
-        for pair in (self._data_headers if is_data else self._page_headers).items():
+        for pair in self._headers(scope["path"], own).items():
             if pair[0] not in own:
                 response.raw_headers.append(pair)
         response.raw_headers.append((REQUEST_ID_HEADER, request_id.encode()))
+
+    def _headers(self, path: str, own: Headers) -> Headers:
+        if path.startswith(LOG_PATH):
+            return self._log_headers
+        is_data = own.get(b"content-type") in _DATA_TYPES
+        return self._data_headers if is_data else self._page_headers
 
 
 def _refusal(error: Exception, request_id: str) -> Refusal:
@@ -124,7 +130,7 @@ def _refusal(error: Exception, request_id: str) -> Refusal:
 
 def _refused(request: Request, refusal: Refusal, request_id: str) -> Response:
     wants_page = "text/html" in request.headers.get("accept", "")
-    if not wants_page or request.url.path.startswith("/api/"):
+    if not wants_page or request.url.path.startswith(("/api/", LOG_PATH)):
         return problem(refusal, request_id=request_id)
     if isinstance(refusal, SignInNeeded):
         return RedirectResponse(f"/login?next={request.url.path}", 303)

@@ -41,6 +41,13 @@ _PAGE = {
 # Without includeSubDomains: the operator's other hosts are theirs to decide about.
 _HSTS = {"strict-transport-security": "max-age=63072000"}
 
+LOG_PATH = "/public/log/"
+"""Whatever is below it any site's scripts may read: it says the same to everybody."""
+_OPEN = _DATA | {
+    "access-control-allow-origin": "*",
+    "cross-origin-resource-policy": "cross-origin",
+}
+
 Headers: TypeAlias = dict[bytes, bytes]
 
 
@@ -52,6 +59,11 @@ def page_headers(public_url: str) -> Headers:
 def data_headers(public_url: str) -> Headers:
     """Return what is added to JSON: nothing that only means something to a page."""
     return _encoded(_DATA, public_url)
+
+
+def log_headers(public_url: str) -> Headers:
+    """Return what is added to whatever the log answers, refusals included."""
+    return _encoded(_OPEN, public_url)
 
 
 def _encoded(headers: dict[str, str], public_url: str) -> Headers:

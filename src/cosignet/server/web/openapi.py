@@ -10,12 +10,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from cosignet import __version__
+from cosignet.core.checkpoint import SIZE_MAX
 from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, WAIT_SECONDS_MAX, Status
 from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_CHARACTERS,
     IDEMPOTENCY_KEY_HEADER,
     REPLAYED_HEADER,
 )
+from cosignet.server.services.evidence import KINDS
 from cosignet.server.web.guards import API_KEY_HEADER
 from cosignet.server.web.route import Row
 from cosignet.server.web.schemas import Problem
@@ -31,6 +33,11 @@ _QUERY: dict[str, dict[str, Any]] = {
         "maximum": PAGE_SIZE_MAX,
         "default": PAGE_SIZE_DEFAULT,
     },
+    **{
+        name: {"type": "integer", "minimum": 0, "maximum": SIZE_MAX}
+        for name in ("index", "treeSize", "first", "second")
+    },
+    "kind": {"type": "string", "enum": list(KINDS)},
     "cursor": {"type": "string", "description": "`nextCursor` of the page before."},
 }
 

@@ -23,6 +23,8 @@ class _Place:
         """The name of the next segment where it is none of the fixed ones; empty: there is none."""
         self.behind: _Place | None = None
         """Where that one leads."""
+        self.takes_rest = False
+        """Whether it leads here however many segments follow."""
 
     def next(self, segment: str, parameters: dict[str, str]) -> "_Place":
         found = self.fixed.get(segment)
@@ -41,13 +43,17 @@ class Router:
         self._root = _Place()
 
     def add(self, method: str, path: str, answerer: Answerer) -> None:
-        """Add a route; a segment `{name}` of its path takes any text but the empty one."""
+        """Add a route; a segment `{name}` of its path takes any text but the empty one.
+
+        A last segment `{name*}` takes the whole rest of the path.
+        """
         place = self._root
         for segment in path.split("/")[1:]:
             if segment.startswith("{"):
-                place.parameter = segment[1:-1]
+                place.parameter = segment.strip("{*}")
                 place.behind = place.behind or _Place()
                 place = place.behind
+                place.takes_rest = segment.endswith("*}")
             else:
                 place = place.fixed.setdefault(segment, _Place())
         place.methods[method] = answerer
@@ -64,8 +70,12 @@ class Router:
         """
         parameters: dict[str, str] = {}
         place = self._root
-        for segment in scope["path"].split("/")[1:]:
-            place = place.next(segment, parameters)
+        segments: list[str] = scope["path"].split("/")[1:]
+        for at, segment in enumerate(segments):
+            before, place = place, place.next(segment, parameters)
+            if place.takes_rest:
+                parameters[before.parameter] = "/".join(segments[at:])
+                break
         if not place.methods:
             raise NotFound
         answerer = place.methods.get(scope["method"])

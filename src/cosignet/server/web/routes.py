@@ -3,7 +3,8 @@
 from starlette.responses import Response
 
 from cosignet.core.access import Scope
-from cosignet.server.web import public, schemas
+from cosignet.server.web import log, public, schemas
+from cosignet.server.web import schemas_log as logged
 from cosignet.server.web import schemas_people as people
 from cosignet.server.web.api import confirmations, invites, keys
 from cosignet.server.web.call import Call
@@ -14,6 +15,7 @@ from cosignet.server.web.route import Row
 
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
 WAIT = ("wait",)
+HEADS = ("limit", "cursor")
 LIST = ("status", "username", "limit", "cursor")
 
 
@@ -138,5 +140,35 @@ ROUTES: tuple[Row, ...] = (
     Row("GET", "/api/openapi.json", PUBLIC, openapi),
     Row("GET", "/healthz", PUBLIC, public.healthz, schemas.State),
     Row("GET", "/readyz", PUBLIC, public.readyz, schemas.State),
+    Row("GET", "/public/log/checkpoint", PUBLIC, log.checkpoint),
+    Row("GET", "/public/log/tile/{name*}", PUBLIC, log.tile),
+    Row("GET", "/public/log/key", PUBLIC, log.key, logged.LogKey),
+    Row("GET", "/public/log/tree-head", PUBLIC, log.tree_head, logged.TreeHead),
+    Row("GET", "/public/log/tree-heads", PUBLIC, log.tree_heads, logged.TreeHeads, query=HEADS),
+    Row(
+        "GET",
+        "/public/log/proofs/inclusion",
+        PUBLIC,
+        log.inclusion,
+        logged.InclusionProof,
+        query=("index", "treeSize"),
+    ),
+    Row(
+        "GET",
+        "/public/log/proofs/consistency",
+        PUBLIC,
+        log.consistency,
+        logged.ConsistencyProof,
+        query=("first", "second"),
+    ),
+    Row(
+        "GET",
+        "/public/log/entries/{id}/verification",
+        PUBLIC,
+        log.verification,
+        logged.Bundle,
+        query=("kind",),
+    ),
+    Row("GET", "/public/log/entries/{id}/proof", PUBLIC, log.proof),
     Row("GET", "/", PAGE, public.home),
 )

@@ -78,6 +78,7 @@ class Summary(Answer):
     signed_at: str | None
     rejection: Rejection | None
     evidence_id: str | None
+    evidence_url: str | None = Field(description="Where the log shows it, once it is included.")
     consumed_at: str | None
     outcome: Outcome | None
 

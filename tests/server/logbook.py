@@ -1,0 +1,110 @@
+"""A log without HTTP: an installation in this process whose leaves are the entries 0, 1, 2 …
+
+Whatever happened to it, `check` says whether its tree is the one that another implementation
+computed, with no leaf twice, no gap, and one root for every size that was signed.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.engines import engines
+from tests.test_vectors import CASES
+
+from cosignet.core.checkpoint import parse_checkpoint
+from cosignet.core.merkle import leaf_hash
+from cosignet.core.note import parse_note, verify_note
+from cosignet.core.tile import Tile, grow
+from cosignet.server import tree
+from cosignet.server.app import now_ms
+from cosignet.server.config import read_config
+from cosignet.server.install import open_installation
+from cosignet.server.runtime import Runtime
+from cosignet.server.secret import check_ed25519
+from cosignet.server.services import sequence
+from cosignet.server.services.publish import publish
+from cosignet.server.store import leaves, log_heads, log_state, log_tiles, organisations
+
+ROOTS = [bytes.fromhex(root) for root in CASES["inclusion"]["all"]["want"]["roots"]]
+"""Of the trees of 1, 2, … of these entries, by Node."""
+Work = Callable[["Book"], Awaitable[Any]]
+
+
+class Book:
+    """An open log."""
+
+    def __init__(self, rt: Runtime) -> None:
+        self.rt = rt
+
+    async def add(self, *numbers: int) -> None:
+        """Record leaves whose entries are these numbers."""
+        organisation = await organisations.by_slug(self.rt.database.reader, "default")
+        assert organisation is not None
+        async with self.rt.database.transaction() as tx:
+            for one in numbers:
+                entry = str(one).encode()
+                leaf = leaves.NewLeaf(organisation.id, f"s{one}", "approval", entry, "{}", one)
+                leaves.append(tx, leaf)
+
+    async def keep(self, *, turns: int = 1_000) -> int:
+        """Sequence and publish until nothing is left; return how many leaves were published."""
+        published = 0
+        async with sequence.elected(self.rt) as sequencer:
+            assert sequencer is not None
+            for _ in range(turns):
+                taken = await sequencer.take()
+                count = await publish(self.rt, sequencer.epoch)
+                published += count
+                if not taken + count:
+                    return published
+        return published
+
+    async def heads(self) -> list[log_heads.Head]:
+        """Return all heads, oldest first."""
+        return (await log_heads.before(self.rt.database.reader, 2**40, 10_000))[::-1]
+
+    async def check(self) -> int:
+        """See that everything is as it has to be; return the newest head's size."""
+        state = await log_state.get(self.rt.database.reader)
+        entries = await leaves.entries(self.rt.database.reader, 0, 2**40)
+        assert sorted(entries) == sorted(str(n).encode() for n in range(len(entries)))
+        assert len(entries) == state.size
+        keys = await tree.verifier_keys(self.rt)
+        heads = await self.heads()
+        for head in heads:
+            verify_note(parse_note(head.note), keys, check_ed25519)
+            said = parse_checkpoint(parse_note(head.note).text)
+            assert (said.size, said.root) == (head.size, head.root)
+            assert said.origin == self.rt.log.origin
+            assert head.root == await tree.root(self.rt.database.reader, head.size)
+            if entries == [str(n).encode() for n in range(len(entries))]:
+                assert head.root == ROOTS[head.size - 1]
+        wanted, _ = grow(0, {}, [leaf_hash(entry) for entry in entries])
+        assert await log_tiles.get(self.rt.database.reader, [*wanted, Tile(9, 0)]) == wanted
+        return heads[-1].size if heads else 0
+
+
+@asynccontextmanager
+async def opened(folder: Path, **settings: str) -> AsyncGenerator[Book]:
+    """Open a log in a folder, on the engine in use."""
+    own = {"COSIGNET_DATA_DIR": str(folder)} | engines.settings(folder, migrated=True)
+    found = await open_installation(
+        read_config(own | settings), clock=now_ms, random=secrets.token_bytes
+    )
+    try:
+        yield Book(found.runtime)
+    finally:
+        await found.runtime.database.close()
+
+
+def on_log(folder: Path, work: Work, **settings: str) -> Any:
+    """Open a log, do something with it, close it."""
+
+    async def run() -> Any:
+        async with opened(folder, **settings) as book:
+            return await work(book)
+
+    return asyncio.run(run())

@@ -146,7 +146,7 @@ def verify(b: Any, trust: Any) -> Any:  # of every step its name, OK or FAIL or 
     with step("hash", "Its SHA-256 is the payload hash."):
         require(payload is not None, "There is no payload to hash.", NOT_PROVEN)
         require(sha256(payload.encode()).hex() == at(b, "payloadHash"), "It is another one's.")
-    with step("context", "Each context is in its one form, and hashes to what was signed."):
+    with step("context", "Each context is in its one form, and was signed."):
         signed = list(signatures())
         require(b.get("contexts") is not None, "Who asked whom is not disclosed.", NOT_PROVEN)
         for text, s in zip(at(b, "contexts", list), signed, strict=True):
@@ -157,20 +157,19 @@ def verify(b: Any, trust: Any) -> Any:  # of every step its name, OK or FAIL or 
             enough = kind == "rejection" or at(said, "quorum", int) == len(signed)
             policy = b.get("policy") is not None and sha256(b["policy"].encode()).hex()
             require(enough and policy in (False, said["policy"]), "Too few, or another policy.")
-    with step("challenge", "The 48 signed bytes are half of the context's hash and the payload's."):
+    with step("challenge", "The 48 signed bytes are of this context and payload."):
         for s in signatures():
-            hash_ = bytes.fromhex(at(b, "payloadHash"))
-            hash_ = hash_ if kind == "approval" else sha256(b"cosignet/reject/v1\n", hash_)
-            wanted = bytes.fromhex(at(s.named, "contextHash"))[:16] + hash_
-            same = decode(at(s.said, "challenge"), URL) == wanted and len(wanted) == 48
-            require(same, "Something else was signed.")
-    with step("client data", "A browser asked for the signature on the origin you expect."):
+            hash_, found = at(b, "payloadHash"), decode(at(s.said, "challenge"), URL).hex()
+            reject = sha256(b"cosignet/reject/v1\n", bytes.fromhex(hash_)).hex()
+            wanted = at(s.named, "contextHash")[:32] + (hash_ if kind == "approval" else reject)
+            require(found == wanted and len(found) == 96, "Something else was signed.")
+    with step("client data", "A browser asked for it on the origin you expect."):
         for s in signatures():
             framed = s.said.get("crossOrigin", False) is not False or "topOrigin" in s.said
             require(at(s.said, "type") == "webauthn.get" and not framed, "It was asked otherwise.")
             require(at(s.said, "origin") == s.origin == (site or s.origin), "Another origin.")
         require(site, "WHERE: NOT PINNED. Name the origin of the site.", NOT_PROVEN)
-    with step("flags", "The passkey belongs to the site, and a person was there and verified."):
+    with step("flags", "The passkey is of that site; a person was verified."):
         for s in signatures():
             host, flags = (site or f"//{s.rp_id}").split("/")[2].split(":")[0], s.data[32]
             require(s.rp_id == host and s.data[:32] == sha256(host.encode()), "Another site's.")
@@ -197,7 +196,7 @@ def verify(b: Any, trust: Any) -> Any:  # of every step its name, OK or FAIL or 
                     require(timely and found == [leaf, s.id, s.hashes[1]], f"Another's {name}.")
             require(s.hashes[1] in (trust.keys or s.hashes), f"You did not name {s.hashes[1]}.")
         require(trust.keys, "WHO: NOT PROVEN. Name the keys of those whom you trust.", NOT_PROVEN)
-    with step("opening", "The opening names this payload hash, context, key and signature."):
+    with step("opening", "The opening names this payload, context, key and signature."):
         said, evidence = canonical(at(b, "opening")), at(b, "evidenceId")
         require(at(said, "kind") == at(b, "kind") == kind, f"This is of no {kind}.")
         same = said.get("evidence", evidence) == evidence and at(b, "version", int) == 1
@@ -223,7 +222,7 @@ def verify(b: Any, trust: Any) -> Any:  # of every step its name, OK or FAIL or 
         require(trust.vkeys, "LOG KEY: NOT PINNED. Name the key of the log.", NOT_PROVEN)
     for name, path in (("witnesses", "witnesses"), ("anchor", "anchors")):
         with step(name, ""):
-            require(at(b, path, list) is None, "None, or none that is checked here.", NOT_PROVEN)
+            require(at(b, path, list) is None, "None is checked here.", NOT_PROVEN)
     return results
 
 

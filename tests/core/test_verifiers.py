@@ -304,7 +304,10 @@ def spoilt(path: tuple[Any, ...]) -> list[Any]:
         swapped = chr(ord(old[middle]) ^ 1)
         others += [old[:middle] + swapped + old[middle + 1 :], old + " ", old[:-1], [old]]
     if isinstance(old, list) and old:
-        others += [[*old, old[0]], old[:-1]]
+        others += [[*old, [old[0]]], old[:-1]]
+    if path in {("witnesses",), ("anchors",)}:
+        # This version looks at none, and says so.
+        others = [item for item in others if not isinstance(item, list)]
     if isinstance(old, int):
         others += [old + 1, old + 2**53]
     return others

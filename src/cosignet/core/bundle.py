@@ -73,7 +73,7 @@ and what cannot be read at all fails all of them:
 | `entry.index`, `inclusion`, `state` | inclusion |
 | `checkpoint`, `tlogProof`, `log`, `consistency` | checkpoint |
 | `witnesses`, `anchors` that are no lists | witnesses, anchor |
-| what else the browser sent (`userHandle`, `type`, `authenticatorAttachment` …) | none: nobody signed it |
+| `userHandle`, `type` and what else nobody signed of `rawAssertion` | none |
 """
 
 

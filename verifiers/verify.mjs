@@ -236,11 +236,11 @@ export function status(results, kind) { // what nobody signs needs the log's ste
 
 if (globalThis.process?.argv[1]?.endsWith("verify.mjs")) { // run as a program
   const { parseArgs } = await import("node:util"), { readFileSync } = await import("node:fs");
-  const text = { type: "string" }, list = { ...text, multiple: true, default: [] };
-  const options = { vkey: list, "credential-key": list, origin: text, payload: text, kind: text };
+  const text = { type: "string" }, list = { ...text, multiple: true }, KEYS = "credential-key";
+  const options = { vkey: list, [KEYS]: list, origin: text, payload: text, kind: text };
   const { values: o, positionals: [file] } = parseArgs({ options, allowPositionals: true });
   const payload = o.payload && JSON.stringify(parse(readFileSync(o.payload)));
-  const trust = { kind: "approval", ...o, payload, vkeys: o.vkey, keys: o["credential-key"] };
+  const trust = { kind: "approval", ...o, payload, vkeys: o.vkey ?? [], keys: o[KEYS] ?? [] };
   const bytes = readFileSync(file), bundle = await (async () => parse(bytes))().catch(() => null);
   const results = await verify(bundle, trust, { onStep: (name, verdict, why, n) => {
     const safe = why.replace(/[^ -~]/g, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);

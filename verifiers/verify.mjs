@@ -165,7 +165,7 @@ export async function verify(bundle, trust, { ed25519 = verifyEd25519, onStep = 
     const isFramed = ![undefined, false].includes(s.said.crossOrigin) || "topOrigin" in s.said;
     need(at(s.said, "type") === "webauthn.get" && !isFramed, "It was asked otherwise.");
     need(at(s.said, "origin") === s.origin && s.origin === (site || s.origin), "Another origin.");
-  }, site, "WHERE: NOT PINNED. Name the origin of the site.");
+  }, Boolean(site), "WHERE: NOT PINNED. Name the origin of the site.");
   await each("flags", "The passkey is of that site; a person was verified.", async (s) => {
     const host = (site || `//${s.rpId}`).split("/")[2].split(":")[0], flags = s.data[32];
     const isKnown = s.rpId === host && hex(s.data.slice(0, 32)) === await sha256(host);

@@ -31,16 +31,32 @@ e2e: $(VENV)/dev.stamp chromium ## The browser's tests alone
 	@$(PYTHON) -m pytest tests/e2e $(ARGS)
 
 .PHONY: check
-check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Style, types, architecture, documents; then the judges of the pages
+check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Style, types, architecture, the API against its description; then the judges of the pages
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m basedpyright
 	@$(PYTHON) -m pytest tests/test_architecture.py tests/test_repository.py
+	@$(PYTHON) -m tests.fuzz --short
 	@$(PYTHON) -m tools.judges
+
+.PHONY: fuzz-api
+fuzz-api: $(VENV)/dev.stamp ## Requests by the thousand against what the API says of itself, on both engines (minutes)
+	@$(PYTHON) -m tests.fuzz $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/dev.stamp ## Measure, each figure beside its floor
 	@$(PYTHON) -m bench $(ARGS)
+
+.PHONY: crowd
+crowd: $(VENV)/dev.stamp ## Measure ten thousand who wait, on both engines, and a server that is besieged
+	@$(PYTHON) -m bench.crowd $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/dev.stamp ## Races and kills by the thousand, on both engines: an hour
+	@for engine in sqlite postgres; do $(PYTHON) -m tests.races --engine $$engine || exit 1; done
+	@$(PYTHON) -m tests.kills --kills 1000
+	@$(PYTHON) -m tests.kills --kills 300 --engine postgres
+	@$(PYTHON) -m tests.kills --kills 200 --engine postgres --what database
 
 .PHONY: screens
 screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, into .build/screens
@@ -50,11 +66,32 @@ screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, in
 judges: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Lighthouse, axe, pa11y and others on every page, each figure beside its target
 	@$(PYTHON) -m tools.judges $(ARGS)
 
+.PHONY: machine
+machine: $(VENV)/dev.stamp ## Anything in any order against a small model, for long
+	@$(PYTHON) -m pytest tests/security/test_machine.py --hypothesis-profile=long $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/fuzz.stamp ## Fuzz each reader of strangers' bytes for ten minutes (ARGS="cbor --seconds 60" for one)
+	@if test -n '$(ARGS)'; then $(PYTHON) -m tools.fuzz $(ARGS); \
+	else for target in $(FUZZED); do $(PYTHON) -m tools.fuzz $$target || exit 1; done; fi
+FUZZED = payload card context client_data attestation authenticator_data cbor credential
+
+.PHONY: mutants
+mutants: $(VENV)/dev.stamp ## Change the code in one place at a time, and see a test fail (ARGS=challenge for one part); hours
+	@$(PYTHON) -m tools.mutants $(ARGS)
+
+.PHONY: wapiti
+wapiti: $(VENV)/dev.stamp .build/wapiti/wapiti.stamp ## Wapiti against a running server; minutes
+	@$(PYTHON) -m tools.wapiti
+
 .PHONY: lock
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: python3 -m pip install uv' >&2; exit 1; }
 	@$(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
+	@$(LOCK) --extra otel -c requirements/server.txt pyproject.toml -o requirements/otel.txt
 	@$(LOCK) --extra server --group dev -c requirements/server.txt pyproject.toml -o requirements/dev.txt
+	@$(LOCK) --group fuzz pyproject.toml -o requirements/fuzz.txt
+	@$(LOCK) --group wapiti pyproject.toml -o requirements/wapiti.txt
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .PHONY: lock-judges
@@ -87,6 +124,17 @@ $(VENV)/server.stamp: $(VENV)/venv.stamp requirements/server.txt pyproject.toml
 $(VENV)/dev.stamp: $(VENV)/server.stamp requirements/dev.txt
 	@echo 'Installing what tests need into $(VENV), once …' >&2
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/fuzz.stamp: $(VENV)/dev.stamp requirements/fuzz.txt
+	@echo 'Installing the fuzzer into $(VENV), once …' >&2
+	@$(PIP) --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+.build/wapiti/wapiti.stamp: $(VENV)/venv.stamp requirements/wapiti.txt
+	@echo 'Installing Wapiti into .build/wapiti, once …' >&2
+	@$(PYTHON) -m venv --clear .build/wapiti
+	@.build/wapiti/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r requirements/wapiti.txt
 	@touch $@
 
 tools/judges/node_modules/judges.stamp: tools/judges/package.json tools/judges/package-lock.json $(VENV)/dev.stamp

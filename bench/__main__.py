@@ -11,6 +11,9 @@ from pathlib import Path
 
 from bench.cast import registered
 from bench.figures import TINY, Bench, Cost, Load, Size, fresh_memory, helps, starts
+from bench.postgres import creations as postgres_creations
+from bench.postgres import database
+from bench.postgres import reads as postgres_reads
 from bench.servers import cosignet
 from bench.table import HEADER, busiest, row
 
@@ -46,7 +49,7 @@ def _measure(size: Size, folder: Path, only: str) -> None:
         },
     )
     with cosignet(folder) as server:
-        bench = Bench(registered(server), size, folder)
+        bench = Bench(registered(server, pending=size.pending), size, folder)
         loads = _print_rows(
             only,
             {
@@ -58,8 +61,21 @@ def _measure(size: Size, folder: Path, only: str) -> None:
             },
         )
         generator = bench.generator()
+    loads += _measure_postgres(size, folder, only)
     print(f"The generator alone: {generator.rate:,.0f}/s from a server that does not read", end="")
     print(f"; beside the floors it used {busiest(loads):.0%} of a processor at most.")
+
+
+def _measure_postgres(size: Size, folder: Path, only: str) -> list[Load]:
+    with database() as store, cosignet(folder, store.settings) as server:
+        bench = Bench(registered(server, pending=size.pending), size, folder)
+        return _print_rows(
+            only,
+            {
+                "PostgreSQL: creations": lambda: postgres_creations(bench, store.url),
+                "PostgreSQL: reads": lambda: postgres_reads(bench, store.url),
+            },
+        )
 
 
 def _print_rows(only: str, figures: Mapping[str, Callable[[], Load | Cost]]) -> list[Load]:

@@ -32,6 +32,11 @@ class Size:
     approvals: int = 1_200
     starts: int = 5
 
+    @property
+    def pending(self) -> int:
+        """How many confirmations may be pending at once, warm-ups included."""
+        return (self.pairs + 2) * self.creations + self.approvals + 3 * POLLED
+
 
 TINY = Size(pairs=1, creations=3, reads=3, approvals=3, starts=1)
 """Only whether it runs."""
@@ -82,7 +87,7 @@ class Bench:
     def creations(self) -> Load:
         """Durable creations; the floor reads the same JSON and answers a constant."""
         [answer] = send(self.cast.server.port, self.cast.creations(1), status=201).bodies
-        return self._load(
+        return self.load(
             0.4,
             floor("parse", self.folder, answer=answer),
             lambda: self.cast.creations(self.size.creations),
@@ -96,7 +101,7 @@ class Bench:
             send(self.cast.server.port, self.cast.approvals(ids))
         [answer] = send(self.cast.server.port, self.cast.reads(ids, 1)).bodies
         assert f'"status":"{status}"'.encode() in answer
-        return self._load(
+        return self.load(
             0.6,
             floor("constant", self.folder, answer=answer),
             lambda: self.cast.reads(ids, self.size.reads),
@@ -108,7 +113,7 @@ class Bench:
         [answer] = send(self.cast.server.port, [request]).bodies
         key = self.cast.person.passkey.private_key.public_key()
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return self._load(
+        return self.load(
             0.5,
             floor("verify", self.folder, answer=answer, key=spki),
             lambda: self.cast.approvals(self.cast.create(self.size.approvals)),
@@ -125,13 +130,14 @@ class Bench:
         with blank(self.folder) as running:
             return send(running.port, self.cast.reads(["blank"], self.size.reads))
 
-    def _load(
+    def load(
         self,
         goal: float,
         serving: AbstractContextManager[Running],
         batch: Callable[[], Sequence[bytes]],
         status: int = 200,
     ) -> Load:
+        """Send batches to a floor and to Cosignet in turns; the goal is a least ratio."""
         found = Load(goal, [], [])
         with serving as below:
             sides = [(below.port, found.floor), (self.cast.server.port, found.ours)]

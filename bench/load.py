@@ -54,8 +54,10 @@ def send(port: int, requests: Sequence[bytes], *, status: int = 200) -> Slice:
 
 
 def _head(method: str, path: str, headers: dict[str, str]) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: localhost", "accept: */*"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    fields = {"host": "localhost", "accept": "*/*"}
+    fields |= {name.lower(): value for name, value in headers.items()}
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in fields.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 

@@ -15,7 +15,7 @@ def row(name: str, figure: Load | Cost) -> str:
 
 def busiest(loads: Sequence[Load]) -> float:
     """Return the generator's largest share of a processor in any of the floors' slices."""
-    return max(one.busy for load in loads for one in load.floor)
+    return max((one.busy for load in loads for one in load.floor), default=0)
 
 
 def _load(name: str, load: Load) -> str:

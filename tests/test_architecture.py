@@ -24,7 +24,8 @@ SOURCE = ROOT / "src"
 # --- Which layer a module belongs to, and which layers that one may import ----------------------
 
 BASE = {"core", "server.webauthn", "server.secret"}
-BELOW_DOORS = BASE | {"server.outbound", "server.runtime", "server.services"}
+TELLING = {"server.logs", "server.meter", "server.exposition"}
+BELOW_DOORS = BASE | TELLING | {"server.outbound", "server.runtime", "server.services"}
 MAY_IMPORT: dict[str, set[str]] = {
     "": set(),  # cosignet/__init__.py runs before everything else
     "core": set(),
@@ -32,25 +33,34 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": set(),  # server/__init__.py likewise
     "server.webauthn": {"core"},
     "server.secret": {"core"},
-    "server.config": BASE,
+    # What the operator is told: lines and figures. Neither knows what they are about.
+    "server.logs": {"core"},
+    "server.meter": {"core"},
+    "server.exposition": {"core"},
+    "server.config": BASE | {"server.logs"},
     "server.store": BASE,
     "server.outbound": BASE,
-    "server.runtime": BASE | {"server.store", "server.outbound"},
+    "server.runtime": BASE | TELLING | {"server.store", "server.outbound"},
     # What several services need inside their own transactions; no door reaches past the services.
     "server.ledger": BASE | {"server.store", "server.runtime"},
+    # Likewise, what goes into the log.
+    "server.entries": BASE | {"server.store", "server.runtime", "server.ledger"},
     # Likewise, of the log.
     "server.tree": BASE | {"server.store", "server.runtime"},
     # Likewise, with passkeys.
     "server.ceremony": BASE | {"server.store", "server.runtime", "server.ledger"},
     "server.services": BASE
+    | TELLING
     | {"server.store", "server.outbound", "server.runtime", "server.ledger", "server.ceremony"}
-    | {"server.tree"},
+    | {"server.entries", "server.tree"},
     "server.web": BELOW_DOORS,
     "server.mcp": BELOW_DOORS,
     "server.worker": BELOW_DOORS,
 }
 # Opens what is configured; below the wiring, above everything a running node uses.
 MAY_IMPORT["server.install"] = BELOW_DOORS | MAY_IMPORT["server.services"] | {"server.config"}
+# Traces, around the doors; loaded only where somebody wants them.
+MAY_IMPORT["server.tracing"] = {"server.web"}
 # A connection, below the wiring: what uvicorn hands on to the doors, and what it refuses.
 MAY_IMPORT["server.connection"] = {"core", "server.web"}
 SERVER = set(MAY_IMPORT) - {"", "client"}
@@ -108,7 +118,7 @@ CONFINED = {
             "time datetime.datetime.now datetime.datetime.utcnow datetime.datetime.today"
             " datetime.date.today asyncio.get_running_loop().time asyncio.get_event_loop().time"
         ),
-        homes=(*DRAWS, "server.app"),
+        homes=(*DRAWS, "server.app", "server.meter"),
         spared=words("time.struct_time"),
     ),
     "randomness": Confined(
@@ -121,8 +131,10 @@ CONFINED = {
         wired_in=("server.app",),
     ),
     "http framework": Confined(
-        words("starlette jinja2 fastapi mcp"), homes=("server.web", "server.mcp", "server.app")
+        words("starlette jinja2 fastapi mcp"),
+        homes=("server.web", "server.mcp", "server.app", "server.tracing"),
     ),
+    "tracing": Confined(words("opentelemetry"), homes=("server.tracing",)),
     "routing": Confined(
         words("starlette.routing"), homes=("server.web.door", "server.web.static_files")
     ),
@@ -447,6 +459,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("server.services.ask", "from cosignet.server import install"),
         ("server.web.api.keys", "from cosignet.server import ledger"),
         ("server.web.public", "from cosignet.server import tree"),
+        ("server.web.public", "from cosignet.server import entries"),
         ("server.tree", "from cosignet.server import ledger"),
         ("server.app", "from cosignet.cli import main"),
         ("", "from cosignet.client import api"),
@@ -501,6 +514,7 @@ REFUSED: dict[Rule, list[tuple[str, str]]] = {
         ("server.services.ask", "from starlette.requests import Request"),
         ("server.web.api.keys", "from starlette.routing import Route"),
         ("server.web.pages", "import uvicorn"),
+        ("server.app", "from opentelemetry import trace"),
     ],
     sql_is_in_the_store: [
         ("server.services.ask", "q = 'SELECT id FROM keys'"),
@@ -687,7 +701,7 @@ def unguarded(rows: list[object]) -> list[str]:
 
 
 OPEN = {"/api/openapi.json"}
-LETS_THROUGH = {"page", "public"}
+LETS_THROUGH = {"page", "public", "log"}
 
 
 def test_every_route_has_a_guard() -> None:

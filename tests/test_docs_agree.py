@@ -28,10 +28,11 @@ from cosignet.core import (
     payload,
     private_view,
     reject_reason,
+    retention,
 )
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
-from cosignet.server import app, config, install, ledger
+from cosignet.server import app, config, install, ledger, tracing, worker
 from cosignet.server.services import access as keys
 from cosignet.server.services import (
     decide,
@@ -39,10 +40,11 @@ from cosignet.server.services import (
     evidence,
     follow,
     invite,
+    log_keys,
     practice,
     session,
 )
-from cosignet.server.web import call, errors, log, schemas, schemas_log, schemas_people
+from cosignet.server.web import call, errors, log, schemas, schemas_log, schemas_people, told
 from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.routes import ROUTES
 
@@ -112,12 +114,14 @@ LIMITED = (
     limits,
     call,
 )
-SERVICES = (decide, enroll, practice, invite, keys, session, follow, evidence)
+SERVICES = (decide, enroll, practice, invite, keys, session, follow, evidence, log_keys)
 CONSTANTS: dict[str, Any] = {
     name: value
-    for module in (*LIMITED, leaf, errors, ledger, *SERVICES, app, log)
+    for module in (
+        *(*LIMITED, leaf, retention, errors, ledger, *SERVICES, app, worker, told, tracing, log),
+    )
     for name, value in vars(module).items()
-    if name.isupper() and isinstance(value, int | tuple)
+    if name.isupper() and isinstance(value, int | float | tuple)
 }
 UNITS = {
     "MS": (1, 1000, 60_000, 3_600_000, 86_400_000),
@@ -210,6 +214,11 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
         "COSIGNET_DATABASE_URL": [Path(plain.database_url).name],
         "COSIGNET_ENCRYPTION_KEY": [install.KEY_FILE],
         "COSIGNET_LOG_KEY": [],
+        "COSIGNET_LOG_FORMAT": [plain.log_format],
+        "COSIGNET_LOG_LEVEL": [plain.log_level],
+        "COSIGNET_METRICS_TOKEN": [],
+        "COSIGNET_TRUSTED_PROXIES": [],
+        "COSIGNET_LIMITS": [],
         "COSIGNET_API_INVITES": [
             trusted if one.trust_api_invites else activate for one in (https, plain)
         ],
@@ -217,6 +226,12 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
     rows = re.findall(r"^\| `(COSIGNET_\w+)` \| (.*) \| (.*) \|$", text("docs/operate.md"), re.M)
     assert {name: words for name, _, words in rows} == config.SETTINGS
     assert {name: re.findall("`(.*?)`", default) for name, default, _ in rows} == defaults
+
+
+def test_the_limits_that_can_be_set_are_told_with_their_defaults() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `([\d/]+)` \|$", text("docs/operate.md"), re.M)
+    defaults = limits.Limits()
+    assert dict(rows) == {name: str(getattr(defaults, name)) for name in limits.CONFIGURABLE}
 
 
 def test_the_headers_are_those_of_every_answer() -> None:
@@ -308,7 +323,7 @@ def leaves(grammar: argparse.ArgumentParser, *words: str) -> Iterator[str]:
 def test_every_command_in_the_documents_is_one() -> None:
     pages = (*PAGES, ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md")
     assert [c for page in pages for c in commands_in(page) if not is_command(c)] == []
-    assert not is_command("backup")
+    assert not is_command("undo")
 
 
 def test_every_command_is_in_the_documents() -> None:

@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MIGRATIONS = ROOT / "src/cosignet/server/store/migrations"
 LOCKS = [ROOT / "requirements" / name for name in ("server.txt", "dev.txt")]
+TOOLS = [ROOT / "requirements" / name for name in ("fuzz.txt", "wapiti.txt")]
+"""Locks of what is installed aside, for one target each."""
 BUILT = {".git", ".venv", ".build", "dist", "node_modules", "cosignet-data", "test-results"}
 
 # Written in pieces, so that this file does not hold what it looks for.
@@ -147,7 +149,7 @@ def pins(lock: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS + TOOLS, ids=lambda lock: lock.name)
 def test_a_lock_holds_nothing_but_versions_and_hashes(lock: Path) -> None:
     assert pins(lock.read_text(encoding="utf-8"))
 
@@ -185,6 +187,9 @@ def test_every_declared_dependency_is_locked() -> None:
     declared = {
         "server": (project["project"]["optional-dependencies"]["server"] + groups["build"], server),
         "dev": ([one for one in groups["dev"] if isinstance(one, str)], dev),
+        **{
+            lock.stem: (groups[lock.stem], pins(lock.read_text(encoding="utf-8"))) for lock in TOOLS
+        },
     }
     for group, (requirements, locked) in declared.items():
         names = {re.split(r"[^\w.-]", one)[0] for one in requirements}

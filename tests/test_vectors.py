@@ -28,9 +28,13 @@ from cosignet.core.errors import PayloadRefused, Refusal
 from cosignet.core.leaf import (
     SignedBy,
     assertion_hash,
+    asset_manifest_opening,
+    consumption_opening,
     credential_opening,
     decision_opening,
     entry,
+    log_key_opening,
+    outcome_opening,
 )
 from cosignet.core.payload import payload_from_text, payload_hash
 
@@ -42,7 +46,7 @@ KINDS = {
     "payload": 300,
     "context": 110,
     "challenge": 50,
-    "opening": 25,
+    "opening": 40,
     "entry": 15,
     "assertion": 10,
     "inclusion": 250,
@@ -154,9 +158,37 @@ def test_a_challenge_has_these_bytes(case: Case) -> None:
         assert payload_hash(case["inputs"]["payloadText"]).hex() == case["want"]["payloadHash"]
 
 
+OTHER_OPENINGS: dict[str, Callable[[Case], str]] = {
+    "consumption": lambda inputs: consumption_opening(
+        salt=bytes.fromhex(inputs["salt"]),
+        evidence_id=inputs["evidence"],
+        token_hash=bytes.fromhex(inputs["tokenHash"]),
+        key_id=inputs["keyId"],
+        at=inputs["at"],
+    ),
+    "outcome": lambda inputs: outcome_opening(
+        salt=bytes.fromhex(inputs["salt"]),
+        evidence_id=inputs["evidence"],
+        result=inputs["result"],
+        at=inputs["at"],
+    ),
+    "asset_manifest": lambda inputs: asset_manifest_opening(
+        salt=bytes.fromhex(inputs["salt"]),
+        release=inputs["release"],
+        files=inputs["files"],
+        at=inputs["at"],
+    ),
+    "log_key": lambda inputs: log_key_opening(
+        salt=bytes.fromhex(inputs["salt"]), vkey=inputs["vkey"], at=inputs["at"]
+    ),
+}
+
+
 def made_opening(inputs: Case) -> str:
     """Return the opening that our code makes of a case's inputs."""
-    if inputs["kind"] == "credential":
+    if inputs["kind"] in OTHER_OPENINGS:
+        return OTHER_OPENINGS[inputs["kind"]](inputs)
+    if inputs["kind"] in ("credential", "credential_revoked"):
         salt, credential_id, key_hash = in_bytes(
             inputs, "salt", "credentialId", "credentialKeyHash"
         )
@@ -170,6 +202,7 @@ def made_opening(inputs: Case) -> str:
             enrolled_by=inputs["enrolledBy"],
             at=inputs["at"],
             proof=None if inputs["proof"] is None else bytes.fromhex(inputs["proof"]),
+            kind=inputs["kind"],
         )
     salt, hashed = in_bytes(inputs, "salt", "payloadHash")
     return decision_opening(

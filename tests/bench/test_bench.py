@@ -15,6 +15,8 @@ FIGURES = (
     "reads, approved",
     "approvals",
     "memory, after all this",
+    "PostgreSQL: creations",
+    "PostgreSQL: reads",
 )
 NUMBER = r" +[\d,.]+(?:/s| s| MB)"
 LINE = re.compile(rf"{NUMBER}{NUMBER} +\d+\.\d+ +[\d.]+ – [\d.]+ +[≥≤] .*(?:met|MISSED)")

@@ -162,18 +162,16 @@ def test_a_refusal_is_one_sentence_and_exit_1(
     assert "Traceback" not in refused.stderr
 
 
-def test_the_doctor_finds_what_is_wrong(server: Process) -> None:
-    healthy = server.command("doctor", "--json")
-    assert {row["result"] for row in json.loads(healthy.stdout)} <= {"fine", "note"}
-    key = server.data_dir / "encryption.key"
-    if engines.current == "postgres":
-        assert not server.data_dir.exists()
-        return
-    key.chmod(0o644)
-    sick = server.command("doctor", check=False)
-    key.chmod(0o600)
-    assert sick.returncode == 1
-    assert f"chmod 600 {key}" in sick.stdout
+def test_on_https_it_is_said_that_no_proxy_is_named(tmp_path: Path) -> None:
+    url, words = "https://approve.example", "COSIGNET_TRUSTED_PROXIES is not set"
+    with Process(tmp_path / "unnamed", public_url=url) as server:
+        assert server.owner_link()
+        assert words in server.said
+        assert words in server.command("doctor", check=False).stdout
+    named = {"COSIGNET_TRUSTED_PROXIES": "127.0.0.1"}
+    with Process(tmp_path / "named", public_url=url, settings=named) as server:
+        assert server.owner_link()
+        assert words not in server.said + server.command("doctor", check=False).stdout
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -185,7 +183,7 @@ def test_a_command_in_the_wrong_place_makes_no_store(tmp_path: Path, engine: Eng
             assert refused.returncode == 1
             assert "There is no store" in refused.stderr
         assert not nowhere.data_dir.exists()
-        assert "there is none yet" in nowhere.command("doctor").stdout
+        assert "there is none yet" in nowhere.command("doctor", check=False).stdout
         assert "up to date" in nowhere.command("migrate").stderr
         assert (nowhere.data_dir / "cosignet.db").exists() is (engine == "sqlite")
         assert nowhere.command("invite", "create").stdout
@@ -221,7 +219,16 @@ def test_help_needs_no_installed_package() -> None:
         text=True,
         check=True,
     )
-    for command in ("serve", "migrate", "doctor", "apikey", "invite", "approver"):
+    for command in (
+        "serve",
+        "migrate",
+        "backup",
+        "restore",
+        "doctor",
+        "apikey",
+        "invite",
+        "approver",
+    ):
         assert command in ran.stdout
 
 

@@ -130,7 +130,7 @@ SUPERVISE = """
 import os, sys, time
 from cosignet.cli.workers import Supervisor
 
-def work(lifeline):
+def work(lifeline, number):
     os.write(1, b"x")
     sys.exit(3)
 
@@ -150,7 +150,7 @@ def test_a_worker_that_cannot_start_is_tried_ever_more_rarely() -> None:
 
 def test_a_worker_that_ran_for_long_starts_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "HEALTHY_SECONDS", 0.0)
-    supervisor = Supervisor(1, lambda _: None)
+    supervisor = Supervisor(1, lambda *_: None)
     [place] = supervisor._places
     place.pause = workers.PAUSE_SECONDS_MAX
     place.pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], os.environ)

@@ -305,6 +305,6 @@ BADGE = {
     "signing": "Waiting for your passkey",
     "mismatch": "Mismatch",
     "sending": "Sent, not recorded yet",
-    "away": "Server away. Not approved.",
-    "offline": "Offline. Not approved.",
+    "away": "Server away. Not known yet.",
+    "offline": "Offline. Not known yet.",
 }

@@ -19,6 +19,7 @@ STORELESS = frozenset(
         "test_config",
         "test_connection",
         "test_http",
+        "test_incidents",
         "test_keys",
         "test_markup",
         "test_qr",

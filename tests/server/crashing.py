@@ -31,6 +31,7 @@ from typing import IO, Any
 
 import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from tests.engines import engines
 from tests.live import free_port
 
 from cosignet.cli import main
@@ -177,10 +178,11 @@ def _watch_requests(application: ASGIApp, steps: Steps, ahead: list[float]) -> A
     return watched
 
 
-def _serve(order: dict[str, str]) -> None:
+def _serve(order: dict[str, Any]) -> None:
     """Run `cosignet serve` with all hooks in place."""
     for name in [name for name in os.environ if name.startswith("COSIGNET_")]:
         del os.environ[name]
+    os.environ.update(order["store"])
     os.environ["COSIGNET_DATA_DIR"] = order["data_dir"]
     os.environ["COSIGNET_PUBLIC_URL"] = order["url"]
     steps = Watched.steps = Steps(Path(order["log"]))
@@ -210,7 +212,7 @@ def _serve(order: dict[str, str]) -> None:
     main.main(["serve"])
 
 
-def _fork(order: dict[str, str]) -> int:
+def _fork(order: dict[str, Any]) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -280,6 +282,7 @@ class Crashing:
         """Start a server; whether it lived until it answered."""
         order = {
             "data_dir": str(self.data_dir),
+            "store": engines.settings(self.data_dir),
             "url": self.url,
             "log": str(self._log),
             "stderr": str(self._stderr),

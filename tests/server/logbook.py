@@ -6,12 +6,15 @@ computed, with no leaf twice, no gap, and one root for every size that was signe
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.engines import engines
+from tests.live import Live
 from tests.test_vectors import CASES
 
 from cosignet.core.checkpoint import parse_checkpoint
@@ -69,7 +72,11 @@ class Book:
     async def check(self) -> int:
         """See that everything is as it has to be; return the newest head's size."""
         state = await log_state.get(self.rt.database.reader)
-        entries = await leaves.entries(self.rt.database.reader, 0, 2**40)
+        rows = await self.rt.database.reader.fetch(
+            "SELECT leaf_index, entry FROM leaves WHERE leaf_index IS NOT NULL ORDER BY leaf_index"
+        )
+        assert [row["leaf_index"] for row in rows] == list(range(len(rows)))
+        entries = [row["entry"] for row in rows]
         assert sorted(entries) == sorted(str(n).encode() for n in range(len(entries)))
         assert len(entries) == state.size
         keys = await tree.verifier_keys(self.rt)
@@ -92,7 +99,10 @@ async def opened(folder: Path, **settings: str) -> AsyncGenerator[Book]:
     """Open a log in a folder, on the engine in use."""
     own = {"COSIGNET_DATA_DIR": str(folder)} | engines.settings(folder, migrated=True)
     found = await open_installation(
-        read_config(own | settings), clock=now_ms, random=secrets.token_bytes
+        read_config(own | settings),
+        clock=now_ms,
+        random=secrets.token_bytes,
+        monotonic=time.monotonic,
     )
     try:
         yield Book(found.runtime)
@@ -108,3 +118,90 @@ def on_log(folder: Path, work: Work, **settings: str) -> Any:
             return await work(book)
 
     return asyncio.run(run())
+
+
+def publish_all(live: Live) -> None:
+    """Let a server's log catch up; nothing does so by itself in tests."""
+
+    async def work(rt: Runtime) -> None:
+        async with sequence.elected(rt) as sequencer:
+            assert sequencer is not None
+            while await sequencer.take() + await publish(rt, sequencer.epoch):
+                pass
+
+    live.run(work)
+
+
+class Stop(Exception):
+    """The process ended here."""
+
+
+def stop() -> None:
+    """End what is going on, as an error does."""
+    raise Stop
+
+
+async def stopped_at(
+    book: Book, step: int, work: Callable[[], Awaitable[Any]], end: Callable[[], None] = stop
+) -> bool:
+    """Do something that ends at a statement, around a commit or what is remembered.
+
+    Whether it came to its own end.
+    """
+    count = 0
+
+    def pass_() -> None:
+        nonlocal count
+        count += 1
+        if count == step:
+            end()
+
+    database = book.rt.database
+    transaction = database.transaction
+
+    class Watched:
+        def __init__(self) -> None:
+            self.block = transaction()
+
+        async def __aenter__(self) -> Any:
+            self.tx = await self.block.__aenter__()
+            for name in ("execute", "fetch"):
+                setattr_step(self.tx, name, pass_)
+            return self.tx
+
+        async def __aexit__(self, *error: Any) -> None:
+            if error[0] is None:
+                try:
+                    pass_()  # before the commit
+                except Stop as stop:
+                    await self.block.__aexit__(Stop, stop, None)
+                    raise
+            await self.block.__aexit__(*error)
+            if error[0] is None:
+                pass_()  # after it
+
+    remember = book.rt.log.remembered.write
+
+    def remember_step(note: str) -> None:
+        pass_()
+        remember(note)
+        pass_()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "transaction", lambda **_: Watched())
+        patch.setattr(book.rt.log.remembered, "write", remember_step)
+        try:
+            await work()
+        except Stop:
+            return False
+    return True
+
+
+def setattr_step(tx: Any, name: str, pass_: Callable[[], None]) -> None:
+    original = getattr(tx, name)
+
+    async def stepped(*arguments: Any) -> Any:
+        pass_()
+        return await original(*arguments)
+
+    setattr(tx, name, stepped)

@@ -18,7 +18,8 @@ NEVER = {
             AND 1 = (SELECT count(*) FROM signatures WHERE confirmation_id = c.id)
             AND 1 = (SELECT count(*) FROM signatures
                      WHERE confirmation_id = c.id AND purpose = 'approve')
-            AND 1 = (SELECT count(*) FROM leaves WHERE subject = c.id)
+            AND 1 = (SELECT count(*) FROM leaves WHERE subject = c.id
+                     AND kind NOT IN ('consumption', 'outcome'))
             AND 1 = (SELECT count(*) FROM leaves WHERE subject = c.id AND kind = 'approval'
                      AND json_extract(opening, '$.evidence') = c.evidence_id))""",
     "a signed rejection without its one signature and one leaf": """
@@ -39,6 +40,15 @@ NEVER = {
         SELECT c.id FROM confirmations c JOIN webhooks w ON w.organisation_id = c.organisation_id
         WHERE CASE WHEN c.status = 'pending' THEN 0 ELSE 1 END != (SELECT count(*) FROM deliveries d
             WHERE d.confirmation_id = c.id AND d.webhook_id = w.id AND d.event = c.status)""",
+    "a consumption without its leaf, or a leaf without it": """
+        SELECT c.id FROM confirmations c WHERE CASE WHEN c.consumed_at IS NULL THEN 0 ELSE 1 END !=
+            (SELECT count(*) FROM leaves WHERE subject = c.id AND kind = 'consumption')""",
+    "an outcome without its leaf, or a leaf without it": """
+        SELECT c.id FROM confirmations c WHERE CASE WHEN c.outcome IS NULL THEN 0 ELSE 1 END !=
+            (SELECT count(*) FROM leaves WHERE subject = c.id AND kind = 'outcome')""",
+    "a revoked credential without its leaf, or a leaf of one that is not": """
+        SELECT k.id FROM credentials k WHERE CASE WHEN k.revoked_at IS NULL THEN 0 ELSE 1 END !=
+            (SELECT count(*) FROM leaves WHERE subject = k.id AND kind = 'credential_revoked')""",
     "a delivery of something that did not happen": """
         SELECT d.id FROM deliveries d JOIN confirmations c ON c.id = d.confirmation_id
         WHERE d.event != c.status OR d.occurred_at != c.decided_at""",

@@ -251,6 +251,15 @@ def test_nothing_behind_a_refused_head_is_looked_at(sent: bytes) -> None:
     assert asyncio.run(spoken(sent)) == ([b"head_too_large", "close"], [])
 
 
+def test_a_body_behind_a_refused_head_is_dropped_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sent = BIG[:-2] + b"Content-Length: 4\r\n\r\nbody"
+    assert asyncio.run(spoken(sent)) == ([b"head_too_large", "close"], [])
+    # It belongs to no request: whoever takes it for one tells the operator of malformed HTTP.
+    assert caplog.messages == []
+
+
 def test_an_application_that_reads_learns_that_no_more_comes() -> None:
     sent = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
     told, seen = asyncio.run(spoken(sent))

@@ -169,10 +169,10 @@ def test_a_browser_that_has_a_file_is_not_sent_it_again(live: Live) -> None:
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
 
 
-def test_openapi_names_every_route_but_pages_and_only_those(live: Live) -> None:
+def test_openapi_names_every_route_and_only_those(live: Live) -> None:
     document = Person(live.url).http.get("/api/openapi.json").json()
     named = {(m.upper(), p) for p, methods in document["paths"].items() for m in methods}
-    assert named == {(row.method, row.path) for row in ROUTES if row.answer is not None}
+    assert named == {(row.method, row.path.replace("*}", "}")) for row in ROUTES}
     assert document["openapi"] == "3.1.0"
     operations = [op for methods in document["paths"].values() for op in methods.values()]
     ids = [operation["operationId"] for operation in operations]
@@ -180,6 +180,18 @@ def test_openapi_names_every_route_but_pages_and_only_those(live: Live) -> None:
     text = json.dumps(document)
     for reference in {part.split('"')[0] for part in text.split('"$ref": "')[1:]}:
         assert reference.rpartition("/")[2] in document["components"]["schemas"]
+
+
+def test_openapi_says_who_may_be_told_to_wait_and_that_it_says_how_long(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    waits = {
+        path: operation["responses"]["429"]["headers"]["Retry-After"]["required"]
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if "429" in operation["responses"]
+    }
+    assert set(waits.values()) == {True}
+    assert set(document["paths"]) - set(waits) == {"/healthz", "/readyz", "/api/openapi.json"}
 
 
 def test_openapi_says_which_routes_take_an_idempotency_key(live: Live) -> None:
@@ -194,7 +206,7 @@ def test_openapi_says_which_routes_take_an_idempotency_key(live: Live) -> None:
     creating = {"/api/confirmations", "/api/keys", "/api/keys/{id}/rotate", "/api/invites"}
     assert takes == creating
     answer = document["paths"]["/api/keys"]["post"]["responses"]["201"]
-    assert set(answer["headers"]) == {"Idempotent-Replayed"}
+    assert set(answer["headers"]) == {"Idempotent-Replayed", "X-Request-Id"}
     either = answer["content"]["application/json"]["schema"]["oneOf"]
     names = {one["$ref"].rpartition("/")[2] for one in either}
     assert names == {"MintedKey", "ReplayedKey"}
@@ -209,6 +221,51 @@ def test_openapi_says_which_scope_a_route_needs(live: Live) -> None:
     assert create["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(
         "/CreateConfirmation"
     )
+
+
+def test_openapi_says_what_each_answer_may_be(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            answers = operation["responses"]
+            assert not {"4XX", "5XX"} & set(answers), path
+            for status, answer in answers.items():
+                needed = {"X-Request-Id"} | NEEDED.get(status, set())
+                assert needed <= set(answer["headers"]), (path, status)
+            done = next(answer for status, answer in answers.items() if status.startswith("2"))
+            is_page = not {"application/json", "image/svg+xml"} & set(done["content"])
+            assert not is_page or "text/html" in answers["404"]["content"], (path, method)
+
+
+NEEDED = {
+    "401": {"WWW-Authenticate"},
+    "405": {"Allow"},
+    "429": {"Retry-After"},
+    "503": {"Retry-After"},
+}
+
+
+def test_openapi_says_that_what_is_optional_may_be_null_and_left_out(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    bodies = document["components"]["schemas"]
+    assert {"type": "null"} in bodies["CreateInvite"]["properties"]["maxUses"]["anyOf"]
+    assert "anyOf" not in bodies["CreateConfirmation"]["properties"]["action"]
+    required = {
+        path: methods["post"]["requestBody"]["required"]
+        for path, methods in document["paths"].items()
+        if "requestBody" in methods.get("post", ())
+    }
+    assert required["/api/invites"] is required["/logout"] is False
+    assert required["/api/keys"] is required["/confirm/{id}/approve"] is True
+
+
+def test_openapi_says_which_routes_need_a_session(live: Live) -> None:
+    document = Person(live.url).http.get("/api/openapi.json").json()
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", "cosignet_sid")
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            assert (operation["security"] == [{"session": []}]) == path.startswith("/account")
 
 
 def test_files_are_compressed_for_those_who_can_read_it(live: Live) -> None:

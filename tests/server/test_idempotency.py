@@ -18,9 +18,10 @@ from tests.server.together import Disk, background, eventually
 
 from cosignet.core.access import Scope
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_MS
+from cosignet.core.retention import Kept
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import repeat
-from cosignet.server.store import idempotency_keys
+from cosignet.server.services import forget, repeat
+from cosignet.server.store import retention
 from cosignet.server.store.db import Transaction
 from cosignet.server.web import schemas, schemas_people
 from cosignet.server.web.routes import ROUTES
@@ -266,7 +267,7 @@ def test_an_answer_is_kept_as_long_as_anything_can_be_pending_and_then_forgotten
     first = send(admin, "/api/confirmations", body, "age").json()
     try:
         live.clock.advance(IDEMPOTENCY_MS / 1000 - 5)
-        live.run(repeat.forget)
+        live.run(forget.forget_ended)
         again = send(admin, "/api/confirmations", body, "age")
         assert again.json() == first
         live.clock.advance(6)
@@ -276,7 +277,7 @@ def test_an_answer_is_kept_as_long_as_anything_can_be_pending_and_then_forgotten
         assert late.json()["id"] != first["id"]
         assert send(admin, "/api/confirmations", body, "age").status_code == 422
         old = kept(live)
-        live.run(repeat.forget)
+        live.run(forget.forget_ended)
         assert 1 <= kept(live) < old
         assert (
             "idempotent-replayed"
@@ -291,18 +292,20 @@ def test_forgetting_goes_in_steps_until_nothing_old_is_left(
 ) -> None:
     for number in range(7):
         assert send(admin, "/api/keys", {"name": "x"}, f"step {number}").is_success
-    monkeypatch.setattr(repeat, "FORGOTTEN_AT_ONCE", 3)
-    forget, counts = idempotency_keys.forget, list[int]()
+    monkeypatch.setattr(forget, "FORGOTTEN_AT_ONCE", 3)
+    forget_some, counts = retention.forget, list[int]()
 
-    async def counted(tx: Transaction, limit: int) -> int:
-        counts.append(await forget(tx, limit))
-        return counts[-1]
+    async def counted(tx: Transaction, kept: Kept, limit: int) -> int:
+        count = await forget_some(tx, kept, limit)
+        if kept.table == "idempotency_keys":
+            counts.append(count)
+        return count
 
-    monkeypatch.setattr(idempotency_keys, "forget", counted)
+    monkeypatch.setattr(retention, "forget", counted)
     try:
         # Other tests have been a day ahead.
         live.clock.advance(2 * IDEMPOTENCY_MS / 1000 + 100)
-        live.run(repeat.forget)
+        live.run(forget.forget_ended)
         assert kept(live) == 0
         *full, last = counts
         assert len(full) >= 2

@@ -2,13 +2,11 @@
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.engines import Refused
-from tests.server.logbook import ROOTS, Book, on_log, opened
+from tests.server.logbook import ROOTS, Book, on_log, opened, stopped_at
 
 from cosignet.core.errors import SetupError, Unavailable
 from cosignet.core.log_errors import DiskLow, LogFull, LogRefuses
@@ -127,14 +125,92 @@ def test_a_flipped_bit_is_refused_before_anything_is_signed(
     on_log(tmp_path / "log", work)
 
 
-def test_a_tile_that_is_shorter_or_longer_than_the_tree_is_refused(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_a_full_tile_that_no_root_is_made_of_is_refused(tmp_path: Path) -> None:
+    async def work(book: Book) -> None:
+        await book.add(*range(250))
+        await book.keep()
+        await book.add(*range(250, 650))
+        async with sequence.elected(book.rt) as sequencer:
+            assert sequencer is not None
+            await sequencer.take()
+            await flip(book, "log_tiles", "hashes", "level = 0 AND number = 1", 99)
+            with pytest.raises(LogRefuses, match="tile 1 of level 0 is damaged"):
+                await publish.publish(book.rt, sequencer.epoch)
+
+    on_log(tmp_path / "log", work)
+
+
+def test_a_head_that_was_changed_is_named(tmp_path: Path) -> None:
+    async def work(book: Book) -> None:
+        await book.add(0)
+        await book.keep()
+        await book.add(1)
+        await flip(book, "log_heads", "root", "size = 1")
+        with pytest.raises(LogRefuses, match="is not the one whose head was signed"):
+            await book.keep()
+
+    on_log(tmp_path / "log", work)
+
+
+def test_the_two_ways_to_the_root_have_to_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lying(*_: object) -> bytes:
+        return bytes(32)
+
+    async def work(book: Book) -> None:
+        await book.add(0)
+        monkeypatch.setattr(tree, "root", lying)
+        with pytest.raises(LogRefuses, match="different roots"):
+            await book.keep()
+        assert await book.heads() == []
+
+    on_log(tmp_path / "log", work)
+
+
+@pytest.mark.parametrize("width", [39, 41])
+def test_a_tile_that_is_shorter_or_longer_than_the_tree_is_refused(
+    tmp_path: Path, width: int
+) -> None:
     async def work(book: Book) -> None:
         await book.add(*range(40))
         await book.keep()
-        cut = "UPDATE log_tiles SET hashes = substr(hashes, 1, $1) WHERE level = 0"
-        assert await change(book, cut, 39 * 32) == 1
+        [row] = await book.rt.database.reader.fetch("SELECT hashes FROM log_tiles WHERE level = 0")
+        other = (row["hashes"] + bytes(32))[: width * 32]
+        assert await change(book, "UPDATE log_tiles SET hashes = $1 WHERE level = 0", other) == 1
         with pytest.raises(LogRefuses, match="damaged"):
             await book.keep()
+
+    on_log(tmp_path / "log", work)
+
+
+def test_a_tile_that_has_grown_without_us_is_not_written_over(tmp_path: Path) -> None:
+    async def work(book: Book) -> None:
+        async with sequence.elected(book.rt) as sequencer:
+            assert sequencer is not None
+            await change(
+                book, "INSERT INTO log_tiles (level, number, hashes) VALUES (0, 0, $1)", bytes(640)
+            )
+            await book.add(*range(10))
+            with pytest.raises(LogRefuses, match="cannot have yet"):
+                await sequencer.take()
+        assert (await log_state.get(book.rt.database.reader)).size == 0
+
+    on_log(tmp_path / "log", work)
+
+
+def test_the_state_advances_for_who_holds_its_epoch_and_knows_its_size(tmp_path: Path) -> None:
+    async def advanced(book: Book, epoch: int, old: int) -> bool:
+        async with book.rt.database.transaction() as tx:
+            return await log_state.advance(tx, epoch, old=old, new=old + 1)
+
+    async def work(book: Book) -> None:
+        async with book.rt.database.transaction() as tx:
+            epoch = (await log_state.take_over(tx)).epoch
+        assert not await advanced(book, epoch, 1)
+        assert not await advanced(book, epoch - 1, 0)
+        assert await advanced(book, epoch, 0)
+        assert not await advanced(book, epoch, 0)
 
     on_log(tmp_path / "log", work)
 
@@ -273,71 +349,6 @@ def test_a_node_whose_connection_is_cut_is_no_longer_the_one(tmp_path: Path) -> 
 
 
 # --- Any step may be the last ---------------------------------------------------------------------
-
-
-class Stop(Exception):
-    """The process ended here."""
-
-
-async def stopped_at(book: Book, step: int, work: Callable[[], Awaitable[Any]]) -> bool:
-    """Do something that ends at a statement, or a commit; whether it got that far."""
-    count = 0
-
-    def pass_() -> None:
-        nonlocal count
-        count += 1
-        if count == step:
-            raise Stop
-
-    database = book.rt.database
-    transaction = database.transaction
-
-    class Watched:
-        def __init__(self) -> None:
-            self.block = transaction()
-
-        async def __aenter__(self) -> Any:
-            self.tx = await self.block.__aenter__()
-            for name in ("execute", "fetch"):
-                setattr_step(self.tx, name, pass_)
-            return self.tx
-
-        async def __aexit__(self, *error: Any) -> None:
-            if error[0] is None:
-                try:
-                    pass_()  # before the commit
-                except Stop as stop:
-                    await self.block.__aexit__(Stop, stop, None)
-                    raise
-            await self.block.__aexit__(*error)
-            if error[0] is None:
-                pass_()  # after it
-
-    remember = book.rt.log.remembered.write
-
-    def remember_step(note: str) -> None:
-        pass_()
-        remember(note)
-        pass_()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "transaction", lambda **_: Watched())
-        patch.setattr(book.rt.log.remembered, "write", remember_step)
-        try:
-            await work()
-        except Stop:
-            return False
-    return True
-
-
-def setattr_step(tx: Any, name: str, pass_: Callable[[], None]) -> None:
-    original = getattr(tx, name)
-
-    async def stepped(*arguments: Any) -> Any:
-        pass_()
-        return await original(*arguments)
-
-    setattr(tx, name, stepped)
 
 
 def test_wherever_it_ends_no_leaf_is_twice_none_is_lost_and_each_size_has_one_root(

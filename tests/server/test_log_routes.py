@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from tests.live import Live
 from tests.people import JSON, PAYLOAD, Person, Program, raise_for
+from tests.server.logbook import publish_all
 
 from cosignet.core.checkpoint import parse_checkpoint, parse_tlog_proof
 from cosignet.core.leaf import assertion_hash
@@ -23,21 +24,9 @@ from cosignet.core.note import parse_key, parse_note, verify_note
 from cosignet.core.tile import unpack_entries
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import check_ed25519
-from cosignet.server.services import sequence
-from cosignet.server.services.publish import publish
 from cosignet.server.store import leaves, organisations
 
 LOG = "/public/log"
-
-
-def publish_all(live: Live) -> None:
-    async def work(rt: Runtime) -> None:
-        async with sequence.elected(rt) as sequencer:
-            assert sequencer is not None
-            while await sequencer.take() + await publish(rt, sequencer.epoch):
-                pass
-
-    live.run(work)
 
 
 def fill(live: Live, count: int) -> None:

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -313,6 +314,25 @@ def test_who_gets_no_connection_in_time_is_told_so(
     using(things, work)
 
 
+def test_one_that_was_lost_takes_those_along_that_nobody_uses(things: str) -> None:
+    """A silent network tells nobody: each of them would cost somebody an answer."""
+
+    async def work(database: PostgresDatabase) -> None:
+        pool = database.writers
+        lost, *others = [await pool.acquire() for _ in range(3)]
+        for wire in (*others, lost):
+            pool.release(wire)
+        assert await pool.acquire() is lost
+        lost.terminate()
+        pool.release(lost)
+        assert all(wire.is_closed() for wire in others)
+        async with database.transaction() as tx:
+            await tx.execute(INSERT, 1)
+        assert await count(database) == 1
+
+    using(things, work)
+
+
 def test_a_statement_that_was_given_up_leaves_its_connection_to_nobody(things: str) -> None:
     async def work(database: PostgresDatabase) -> None:
         for _ in range(20):
@@ -412,7 +432,9 @@ def config(folder: Path, **more: str) -> Any:
 
 def open_once(configured: Any) -> list[str]:
     async def work() -> list[str]:
-        found = await open_installation(configured, clock=now_ms, random=secrets.token_bytes)
+        found = await open_installation(
+            configured, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+        )
         await found.runtime.database.close()
         return found.migrations
 
@@ -420,13 +442,15 @@ def open_once(configured: Any) -> list[str]:
 
 
 START_TOGETHER = """
-import asyncio, os, secrets, sys, traceback
+import asyncio, os, secrets, sys, time, traceback
 from cosignet.server.app import now_ms
 from cosignet.server.config import read_config
 from cosignet.server.install import open_installation
 
 async def start(config):
-    opened = await open_installation(config, clock=now_ms, random=secrets.token_bytes)
+    opened = await open_installation(
+        config, clock=now_ms, random=secrets.token_bytes, monotonic=time.monotonic
+    )
     await opened.runtime.database.close()
     os.write(1, f"{len(opened.migrations)}\\n".encode())
 

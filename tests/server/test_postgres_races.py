@@ -22,7 +22,7 @@ from tests.server.together import background, eventually
 from cosignet.core.access import Role, Scope
 from cosignet.core.access_errors import KeyRevoked, LastOwner
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import access, invite, repeat, rotate
+from cosignet.server.services import access, forget, invite, rotate
 from cosignet.server.services.invite import CodedInvite, Terms
 from cosignet.server.store.db import Lockable
 
@@ -452,7 +452,7 @@ def test_an_answer_that_was_made_anew_meanwhile_is_not_forgotten(
     # As the statement does that finds it too old.
     renew = "UPDATE idempotency_keys SET created_at = 32503680000000 WHERE api_key_id = 'k'"
     with holding(live, renew) as held, background() as start:
-        call: Future[None] = start(lambda: live.run(repeat.forget))
+        call: Future[None] = start(lambda: live.run(forget.forget_ended))
         held.when_waiting(1)
         held.commit()
         call.result()

@@ -21,6 +21,7 @@ from cosignet.core.access import Scope
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import prove
 from cosignet.server.services import access
+from cosignet.server.services.forget import forget_ended
 from cosignet.server.store import credentials
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Reader
@@ -583,6 +584,7 @@ def test_views_that_have_ended_are_not_kept(live: Live, program: Program, alex: 
         assert alex.unlock(ask(program, alex)["id"]).is_success
         live.clock.advance(VIEW_SECONDS)
     assert alex.unlock(ask(program, alex)["id"]).is_success
+    live.run(forget_ended)
     with opened(live.data_dir / "cosignet.db") as rows:
         assert value(rows, "SELECT count(*) FROM private_views") == 1
 

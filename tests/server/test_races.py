@@ -69,8 +69,8 @@ def single(live: Live, sql: str, *values: object) -> Any:
 class Contest:
     """One confirmation, all that race to decide it, and all that look on."""
 
-    def __init__(self, program: Program, person: Person) -> None:
-        self.id: str = program.ask(person.username, ttlSeconds=60)["id"]
+    def __init__(self, program: Program, person: Person, *, ttl_seconds: int = 60) -> None:
+        self.id: str = program.ask(person.username, ttlSeconds=ttl_seconds)["id"]
         host = host_of(program.public_url)
         path, key = f"/confirm/{self.id}", {"X-Api-Key": program.key, **host}
         rejection = {"credential": person.sign(self.id, "reject")}

@@ -15,7 +15,7 @@ from cosignet.core.access import OVERLAP_SECONDS_MAX, Scope
 from cosignet.core.challenge import parse_context
 from cosignet.core.encoding import rfc3339
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
-from cosignet.server.services import rotate as rotating
+from cosignet.server.services import forget
 from cosignet.server.web import schemas, schemas_people
 
 
@@ -221,15 +221,15 @@ def test_secrets_that_ended_are_forgotten_and_others_are_not(
 
     for _ in range(5):
         rotate(admin, key)
-    monkeypatch.setattr(rotating, "FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr(forget, "FORGOTTEN_AT_ONCE", 2)
     before = rotate(admin, key, OVERLAP_SECONDS_MAX)
     rotate(admin, key, OVERLAP_SECONDS_MAX)
-    live.run(rotating.forget_ended)
+    live.run(forget.forget_ended)
     assert old() >= 2
     assert works(live, before["key"])
     live.clock.advance(OVERLAP_SECONDS_MAX)
     try:
-        live.run(rotating.forget_ended)
+        live.run(forget.forget_ended)
         assert old() == 0
     finally:
         live.clock.offset_ms = 0

@@ -15,6 +15,7 @@ from tests.server.rows import opened
 from cosignet.core.access import Scope
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access
+from cosignet.server.services.forget import forget_ended
 from cosignet.server.web.routes import ROUTES
 
 SID = "cosignet_sid"
@@ -197,6 +198,7 @@ def test_a_session_ends_after_seven_days_used_or_not(fresh: Live) -> None:
     fresh.clock.advance(1)
     assert not is_signed_in(alex)
     elsewhere(alex).sign_in()
+    fresh.run(forget_ended)
     assert len(rows(fresh, "SELECT * FROM sessions")) == 1, "the old one was kept"
 
 

@@ -6,19 +6,18 @@ import random
 import signal
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx2
 import pytest
 from tests.live import Live, Process
 from tests.people import JSON, Person, Program
 from tests.server.rows import add_webhook, check, opened
-from tests.server.together import background, eventually
+from tests.server.together import allowing, background, eventually
 
 from cosignet.core.confirmation import WAIT_SECONDS_MAX, Confirmation
 from cosignet.core.limits import held_per_node
@@ -47,7 +46,7 @@ def live(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live
 def _nobody_is_left_waiting(live: Live) -> Iterator[None]:
     yield
     eventually(lambda: len(live.runtime.waiters) == 0)
-    assert live.runtime.waiters._events == {}
+    assert live.runtime.waiters._waiting == {}
 
 
 @pytest.fixture
@@ -180,11 +179,14 @@ def test_nobody_waits_for_what_is_not_theirs(live: Live, stranger: Program, aske
     assert len(live.runtime.waiters) == 0
 
 
-def hold(port: int, program: Program, path: str) -> socket.socket:
+def hold(
+    port: int, program: Program, path: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> socket.socket:
     """Send a request that waits, and do not read."""
     connection = socket.create_connection(("localhost", port))
-    head = f"GET {path}?wait=25 HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {program.key}\r\n\r\n"
-    connection.sendall(head.encode())
+    fields = {"Host": "localhost", "X-Api-Key": program.key, **headers}
+    lines = [f"GET {path}?wait=25 HTTP/1.1", *(f"{name}: {fields[name]}" for name in fields)]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
     return connection
 
 
@@ -237,17 +239,6 @@ def test_a_client_that_leaves_while_it_performs_an_expiry_does_no_harm(
         hang_up(connection)
     waiting(live, 0)
     assert program.read(asked)["status"] == "expired"
-
-
-@contextmanager
-def allowing(live: Live, **fewer: int) -> Iterator[None]:
-    """Let a server hold fewer requests than it would."""
-    held = live.runtime.limits
-    object.__setattr__(live.runtime, "limits", replace(held, **fewer))
-    try:
-        yield
-    finally:
-        object.__setattr__(live.runtime, "limits", held)
 
 
 UUID_CHARACTERS = 36

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 from tests.live import Live
 
-from cosignet.server.store.db import SqlValue, Transaction
+from cosignet.core.rate import Rate
+from cosignet.server.store.db import Room, SqlValue, Transaction
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
 
 Answer = TypeVar("Answer")
@@ -99,9 +101,11 @@ class Disk:
         self.wanted += 1
         return self._transaction(refuses_first=refuses_first)
 
-    async def _counted_append(self, insertion: str, *values: SqlValue) -> None:
+    async def _counted_append(
+        self, insertion: str, *values: SqlValue, room: Room | None = None
+    ) -> bool:
         self.wanted += 1
-        await self._append(insertion, *values)
+        return await self._append(insertion, *values, room=room)
 
     def _sync(self, connection: sqlite3.Connection) -> None:
         self.reached += 1
@@ -115,3 +119,14 @@ class Disk:
 async def _turns(_: object) -> None:
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+@contextmanager
+def allowing(live: Live, **fewer: int | Rate) -> Iterator[None]:
+    """Let a server allow other limits than it would."""
+    held = live.runtime.limits
+    object.__setattr__(live.runtime, "limits", replace(held, **cast(Any, fewer)))
+    try:
+        yield
+    finally:
+        object.__setattr__(live.runtime, "limits", held)

@@ -15,7 +15,7 @@ from tools.judges.table import Figure
 
 def figures(folder: Path) -> list[Figure]:
     """Return the worst grade of the pages anybody may open."""
-    key, certificate = _certify(folder)
+    key, certificate = certify(folder)
     port = free_port()
     settings = {"COSIGNET_PUBLIC_URL": f"https://localhost:{port}"}
     with Live(folder / "observed", settings) as live, Panel(certificate) as panel:
@@ -44,7 +44,7 @@ def figures(folder: Path) -> list[Figure]:
     return [Figure("HTTP Observatory: A+", figure, met, [] if met else words)]
 
 
-def _certify(folder: Path) -> tuple[Path, Path]:
+def certify(folder: Path) -> tuple[Path, Path]:
     """Make a certificate for localhost that is its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

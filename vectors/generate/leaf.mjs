@@ -120,6 +120,57 @@ enrols("credential-enrolled-by", "enrolled by somebody else", { enrolledBy: "key
 enrols("credential-texts", "texts are escaped as everywhere", { enrolledBy: 'a "b" \\ \u2028\u{1f600}\n/' });
 enrols("credential-later", "a day later", { at: CREDENTIAL.at + 86_400_000 });
 
+enrols("credential-revoked", "a passkey that has ended", { kind: "credential_revoked", proof: null });
+enrols("credential-revoked-later", "the same a millisecond later",
+  { kind: "credential_revoked", proof: null, at: CREDENTIAL.at + 1 });
+
+/** Whatever is said about a decision later, or about the log itself: members in this order. */
+function tells(name, desc, inputs, members) {
+  discloses(name, desc, inputs, JSON.stringify({ v: 1, kind: inputs.kind, salt: base64url(inputs.salt), ...members, at: rfc3339(inputs.at) }));
+}
+
+const CONSUMPTION = {
+  kind: "consumption", salt: hash("consumption's salt"), evidence: DECISION.evidence,
+  tokenHash: hash("token"), keyId: "91be64d7-0f2a-4d83-a5c9-7e36f8120bd4", at: 1795207526123,
+};
+function consumes(name, desc, changes = {}) {
+  const inputs = { ...CONSUMPTION, ...changes };
+  tells(name, desc, inputs, { evidence: inputs.evidence, tokenHash: inputs.tokenHash, keyId: inputs.keyId });
+}
+consumes("consumption", "an approval that was used");
+consumes("consumption-token", "by another run", { tokenHash: hash("token ") });
+consumes("consumption-key", "by another key", { keyId: "91be64d7-0f2a-4d83-a5c9-7e36f8120bd5" });
+consumes("consumption-evidence", "of another decision", { evidence: "7b1f4c20-93ad-4e65-8f0b-25c6d8e1a795" });
+consumes("consumption-epoch", "the first millisecond there is", { at: 0 });
+
+const OUTCOME = { kind: "outcome", salt: hash("outcome's salt"), evidence: DECISION.evidence, result: "executed", at: 1795207527123 };
+for (const result of ["executed", "failed", "unknown"]) {
+  tells(`outcome-${result}`, `an action that ended so: ${result}`, { ...OUTCOME, result }, { evidence: OUTCOME.evidence, result });
+}
+
+const MANIFEST = {
+  kind: "asset_manifest", salt: hash("manifest's salt"), release: "0.1.0",
+  files: { "static/b.js": hash("b"), "static/a.js": hash("a"), "static/Z.css": hash("Z"), "static/\u00fc.svg": hash("u") }, at: 1795207528123,
+};
+const inOrder = (files) => Object.fromEntries(Object.keys(files).sort().map((path) => [path, files[path]]));
+for (const [name, desc, changes] of [
+  ["asset-manifest", "files in the order of their paths", {}],
+  ["asset-manifest-none", "a release without files", { files: {} }],
+  ["asset-manifest-file", "one file changed", { files: { ...MANIFEST.files, "static/b.js": hash("b ") } }],
+  ["asset-manifest-release", "another release", { release: "0.2.0" }],
+]) {
+  const inputs = { ...MANIFEST, ...changes };
+  tells(name, desc, inputs, { release: inputs.release, files: inOrder(inputs.files) });
+}
+
+const VKEY = "confirm.example/public/log+1c9b2a44+AbQ6Y0xpZmUgaXMgc2hvcnQsIHRoZSBhcnQgbG9uZy4h";
+for (const [name, desc, vkey] of [
+  ["log-key", "another key of the log", VKEY], ["log-key-other", "yet another", VKEY.replace("1c9b", "1c9c")],
+]) {
+  const inputs = { kind: "log_key", salt: hash("key's salt"), vkey, at: 1795207529123 };
+  tells(name, desc, inputs, { vkey });
+}
+
 writeCases("opening", openings);
 
 // --- Entries ------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from cosignet.core.access import (
 )
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
-from cosignet.server.ledger import enrolled_by
+from cosignet.server.entries import enrolled_by
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access, invite, rotate
 from cosignet.server.store.credentials import StoredCredential

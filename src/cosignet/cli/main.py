@@ -51,6 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cure = refusal.cure() if not refusal.detail else ""
         print(" ".join(filter(None, (*parts, cure))), file=sys.stderr)
         return 1
+    except OSError as error:
+        # A disk that is full or read-only, or a folder of somebody else's.
+        words = error.strerror or str(error)
+        print(f"{error.filename}: {words}." if error.filename else f"{words}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -78,11 +83,20 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="bind the store to a changed COSIGNET_PUBLIC_URL, while no passkey is registered",
     )
-    _add(commands.add_parser, "doctor", "running.doctor", "Check that everything is in order.")
+    doctor = _add(commands.add_parser, "doctor", "doctor.doctor", "Look for what is not right.")
+    doctor.add_argument("--port", type=int, help="where the server listens on this machine")
+    backup = _add(commands.add_parser, "backup", "backups.backup", "Copy the store to a file.")
+    backup.add_argument("path", help="the file to make; it must not be there yet")
+    restore = _add(commands.add_parser, "restore", "backups.restore", "Fill a store from a backup.")
+    restore.add_argument("path", help="the file that `backup` has made")
+    restore.add_argument(
+        "--replace", action="store_true", help="overwrite the store that is there now"
+    )
     for name, words, fill in (
         ("apikey", "API keys of programs that ask.", _fill_apikey),
         ("invite", "Invites for people who decide.", _fill_invite),
         ("approver", "The people who decide.", _fill_approver),
+        ("log", "The transparency log of this installation.", _fill_log),
     ):
         group = commands.add_parser(name, help=words, description=words)
         fill(group.add_subparsers(metavar="COMMAND", required=True).add_parser)
@@ -137,6 +151,28 @@ def _fill_approver(add: _AddParser) -> None:
     passkeys.add_argument("username")
     lost = _add(add, "revoke-passkey", "access.revoke_passkey", "End one passkey, for ever.")
     lost.add_argument("id", help="the id that `passkeys` lists")
+
+
+def _fill_log(add: _AddParser) -> None:
+    _add(add, "key", "log.key", "Print the verifier keys, oldest first.")
+    verify = _add(add, "verify", "log.verify", "Rebuild the log and compare everything.")
+    verify.add_argument(
+        "--remember",
+        action="store_true",
+        help="go on from here, whatever this node remembered; only if no newer database exists",
+    )
+    export = _add(add, "export", "log.export", "Copy the log into a folder, as static files.")
+    export.add_argument("folder")
+    freeze = _add(add, "freeze", "log.freeze", "Stop the log: entries wait, nothing is signed.")
+    freeze.add_argument("--thaw", action="store_true", help="let it go on")
+    rotate = _add(add, "rotate", "log.rotate", "Make another signing key; prints it.")
+    rotate.add_argument(
+        "--overlap-days",
+        type=int,
+        default=30,
+        metavar="DAYS",
+        help="how long the old key signs beside it (%(default)s)",
+    )
 
 
 def _add(add: _AddParser, name: str, run: str, words: str) -> argparse.ArgumentParser:

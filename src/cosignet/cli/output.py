@@ -24,14 +24,15 @@ def with_runtime(work: Callable[[Runtime], Awaitable[Answer]]) -> Answer:
 
     async def run() -> Answer:
         if not await store_exists(config.database_url):
-            raise SetupError(_no_store(config))
+            raise SetupError(no_store(config))
         async with opened(config) as runtime:
             return await work(runtime)
 
     return asyncio.run(run())
 
 
-def _no_store(config: Config) -> str:
+def no_store(config: Config) -> str:
+    """Say that there is no store where one is configured, and what to do."""
     if is_shared(config.database_url):
         where = "that database. Set COSIGNET_DATABASE_URL to the server's"
     else:

@@ -1,28 +1,28 @@
-"""`cosignet serve`, `migrate`, `doctor`: start the server, and keep it in order."""
+"""`cosignet serve` and `migrate`: start the server, and bring its database up to date."""
 
 import argparse
 import asyncio
 import secrets
 import shlex
-import shutil
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cosignet.cli.output import print_table, say, with_runtime
+from cosignet.cli.finding import UNKNOWN_ADDRESSES
+from cosignet.cli.output import say
 from cosignet.cli.workers import Supervisor
-from cosignet.core.errors import FieldInvalid, Refusal, SetupError
+from cosignet.core.errors import FieldInvalid, SetupError
 from cosignet.server import app
 from cosignet.server.config import Config, read_config
-from cosignet.server.install import KEY_FILE, rebind
+from cosignet.server.install import rebind
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import access, invite, operate
-from cosignet.server.store.connect import is_shared, store_exists
+from cosignet.server.services import access, invite
+from cosignet.server.store.connect import is_shared
 
-FREE_DISK_BYTES_MIN = 100 * 1024 * 1024
 WORKERS_MAX = 64
-CLOCKS_APART_MS_MAX = 1_000
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -41,8 +41,23 @@ def serve(options: argparse.Namespace) -> int:
     if _workers(options, config) > 1:
         _serve_together(options, config, port, on_start)
     else:
-        app.run(config, host=options.host, port=port, on_start=on_start)
+        wrapped = _wrapping(config)
+        app.run(config, host=options.host, port=port, on_start=on_start, wrapped=wrapped)
     return 0
+
+
+def _wrapping(config: Config) -> app.Wrapping:
+    """Return what traces requests, where a collector is named and the packages are there."""
+    if not config.traces:
+        return nullcontext
+    try:
+        from cosignet.server.tracing import traced
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("opentelemetry"):
+            raise
+        say("OTEL_* name a collector. To trace requests: pip install 'cosignet[otel]'.")
+        return nullcontext
+    return traced
 
 
 def _workers(options: argparse.Namespace, config: Config) -> int:
@@ -72,9 +87,14 @@ def _serve_together(
 
     # On a loop that ends before the first worker is started: nothing of it is shared with them.
     listening = asyncio.run(prepare())
-    Supervisor(
-        options.workers, lambda lifeline: app.work(config, listening, lifeline=lifeline)
-    ).run()
+    wrapped = _wrapping(config)
+    with tempfile.TemporaryDirectory(prefix="cosignet-") as folder:
+
+        def work(lifeline: int, number: int) -> None:
+            place = app.Place(number, Path(folder))
+            app.work(config, listening, lifeline=lifeline, place=place, wrapped=wrapped)
+
+        Supervisor(options.workers, work).run()
 
 
 def migrate(options: argparse.Namespace) -> int:
@@ -86,13 +106,6 @@ def migrate(options: argparse.Namespace) -> int:
     asyncio.run(_open(config))
     say("The database is up to date.")
     return 0
-
-
-def doctor(options: argparse.Namespace) -> int:
-    """Check what can be checked from here; the exit status is 1 if something is wrong."""
-    rows = list(_examine())
-    print_table(options, rows)
-    return 1 if any(row["result"] == "wrong" for row in rows) else 0
 
 
 async def _open(config: Config) -> None:
@@ -108,6 +121,8 @@ async def _announce(rt: Runtime, config: Config) -> None:
             "API keys of scope `admin` can enrol approvers without your say "
             "(COSIGNET_API_INVITES=trusted); choose `activate` before others rely on this server."
         )
+    if not config.knows_addresses:
+        say(f"{UNKNOWN_ADDRESSES}.")
     link = await invite.for_owner(rt, await access.default_organisation(rt))
     if link is not None:
         say(
@@ -140,69 +155,3 @@ def _command(config: Config, arguments: str) -> str:
     folder = shlex.quote(str(config.data_dir))
     settings = f"COSIGNET_DATA_DIR={folder} COSIGNET_PUBLIC_URL={config.public_url}"
     return f"{settings} {program} {arguments}"
-
-
-def _examine() -> Iterator[dict[str, str]]:
-    try:
-        config = read_config()
-    except SetupError as refusal:
-        yield _row("settings", "wrong", str(refusal))
-        return
-    yield _row("settings", "fine", config.public_url)
-    yield from _examine_invites(config)
-    yield from _examine_folder(config)
-    try:
-        exists = asyncio.run(store_exists(config.database_url))
-    except SetupError as refusal:
-        yield _row("database", "wrong", str(refusal))
-        return
-    if not exists:
-        yield _row("database", "note", "there is none yet; `cosignet serve` makes one")
-        return
-    yield from _examine_database()
-
-
-def _examine_invites(config: Config) -> Iterator[dict[str, str]]:
-    if config.trust_api_invites:
-        yield _row(
-            "invites",
-            "note",
-            "COSIGNET_API_INVITES=trusted: an API key of scope admin can enrol approvers",
-        )
-
-
-def _examine_folder(config: Config) -> Iterator[dict[str, str]]:
-    if not config.data_dir.exists():
-        return
-    key = config.data_dir / KEY_FILE
-    for path, mode in ((config.data_dir, 0o700), (key, 0o600)):
-        if path.exists() and path.stat().st_mode & 0o777 & ~mode:
-            yield _row(
-                "permissions", "wrong", f"others can open {path}; run: chmod {mode:o} {path}"
-            )
-    free = shutil.disk_usage(config.data_dir).free
-    enough = "fine" if free >= FREE_DISK_BYTES_MIN else "wrong"
-    yield _row("disk", enough, f"{free // 1024**2} MiB free in {config.data_dir}")
-
-
-def _examine_database() -> Iterator[dict[str, str]]:
-    async def look(rt: Runtime) -> tuple[bool, int]:
-        await operate.probe(rt)
-        apart_ms = await operate.clocks_apart_ms(rt)
-        return await operate.has_owner(rt, access.DEFAULT_ORGANISATION), apart_ms
-
-    try:
-        has_owner, apart_ms = with_runtime(look)
-    except Refusal as refusal:
-        yield _row("database", "wrong", str(refusal))
-        return
-    yield _row("database", "fine", "it can be read and written")
-    if abs(apart_ms) > CLOCKS_APART_MS_MAX:
-        words = f"this machine's is {apart_ms} ms ahead of the database's; synchronise both"
-        yield _row("clock", "wrong", words)
-    found = ("fine", "there is one") if has_owner else ("note", "nobody yet; `serve` prints a link")
-    yield _row("owner", *found)
-
-
-def _row(check: str, result: str, words: str) -> dict[str, str]:
-    return {"check": check, "result": result, "what": words}

@@ -22,9 +22,9 @@ GRACE_SECONDS = 15.0
 _STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 _HEARD = _STOP | {signal.SIGCHLD}
 
-Work = Callable[[int], None]
+Work = Callable[[int, int], None]
 """What a worker does until it is told to stop. It gets a descriptor that reads as ended as soon as
-nobody supervises it any more."""
+nobody supervises it any more, and the number of its place, which the next one there has, too."""
 
 
 @dataclass
@@ -58,27 +58,27 @@ class Supervisor:
 
     def _keep_running(self) -> bool:
         """Start who is due, and wait for what happens next; whether to go on."""
-        for place in self._places:
+        for number, place in enumerate(self._places):
             if place.pid is None and place.due <= time.monotonic():
-                self._start(place)
+                self._start(place, number)
         due = [place.due for place in self._places if place.pid is None]
         happened = _wait(min(due, default=float("inf")) - time.monotonic())
         self._bury()
         return happened not in _STOP
 
-    def _start(self, place: _Place) -> None:
+    def _start(self, place: _Place, number: int) -> None:
         sys.stderr.flush()
         place.since = time.monotonic()
         place.pid = os.fork()
         if place.pid == 0:
             os.close(self._ours)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
-            os._exit(self._outcome())
+            os._exit(self._outcome(number))
 
-    def _outcome(self) -> int:
+    def _outcome(self, number: int) -> int:
         """Work, in a process of its own, and return its exit status."""
         try:
-            self._work(self._lifeline)
+            self._work(self._lifeline, number)
         except Refusal as refusal:
             say(str(refusal))
             return 1

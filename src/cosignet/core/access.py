@@ -9,6 +9,8 @@ from cosignet.core.errors import FieldInvalid
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,38}")
 """Usernames, after lower-casing; `demo-` names exist in the demo organisation alone."""
+USERNAME_IN_ANY_CASE = "^[A-Za-z0-9][A-Za-z0-9._-]{1,38}$"
+"""What is a username once it is lower-cased; ECMAScript's spelling, as JSON Schema has it."""
 DEMO_PREFIX = "demo-"
 DEMO_ORGANISATION = "demo"
 """Its passkeys never open a session."""

@@ -124,6 +124,21 @@ class Confirmation(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which confirmations a list shows; None: whatever theirs is."""
+
+    status: Status | None = None
+    approver: str | None = None
+    """A username."""
+    requester: str | None = None
+    """An API key's name."""
+    since: int | None = None
+    """Created then or later (unix milliseconds)."""
+    until: int | None = None
+    """Created before then (unix milliseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What has just been recorded of a confirmation, durably."""
 

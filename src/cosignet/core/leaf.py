@@ -6,18 +6,19 @@ evidence bundle. Both are written once and stored as bytes.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from cosignet.core.encoding import base64url, rfc3339
-from cosignet.core.jsontext import write_json
+from cosignet.core.jsontext import JsonValue, write_json
 
 ENTRY_BYTES_MAX = 8 * 1024
 MONITOR_TAG_BYTES = 16
 _MINUTE_MS = 60_000
 
 DecisionKind: TypeAlias = Literal["approval", "rejection"]
+CredentialKind: TypeAlias = Literal["credential", "credential_revoked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,17 @@ def credential_opening(
     enrolled_by: str,
     at: int,
     proof: bytes | None,
+    kind: CredentialKind = "credential",
 ) -> str:
-    """Return the canonical text that discloses a new credential.
+    """Return the canonical text that discloses a new credential, or that one has ended.
 
     `at` is unix milliseconds; `proof` the assertion hash of the practice approval, if there was
-    one.
+    one, and None of a credential that has ended.
     """
     return write_json(
         {
             "v": 1,
-            "kind": "credential",
+            "kind": kind,
             "salt": base64url(salt),
             "org": org,
             "approver": approver,
@@ -96,6 +98,57 @@ def credential_opening(
             "proof": None if proof is None else proof.hex(),
         }
     )
+
+
+def consumption_opening(
+    *, salt: bytes, evidence_id: str, token_hash: bytes, key_id: str, at: int
+) -> str:
+    """Return the canonical text that discloses who used an approval up.
+
+    `token_hash` is the SHA-256 of the run's token, `key_id` the API key's id, `at` unix
+    milliseconds.
+    """
+    return _about("consumption", salt, evidence_id, at, tokenHash=token_hash.hex(), keyId=key_id)
+
+
+def outcome_opening(*, salt: bytes, evidence_id: str, result: str, at: int) -> str:
+    """Return the canonical text that discloses what became of an action (`at` in unix ms)."""
+    return _about("outcome", salt, evidence_id, at, result=result)
+
+
+def asset_manifest_opening(*, salt: bytes, release: str, files: Mapping[str, str], at: int) -> str:
+    """Return the canonical text that discloses which files a release serves to browsers.
+
+    `files` maps paths to their SHA-256 in hexadecimal; they are written in the order of the paths.
+    """
+    sorted_files = {path: files[path] for path in sorted(files)}
+    return write_json(
+        {
+            "v": 1,
+            "kind": "asset_manifest",
+            "salt": base64url(salt),
+            "release": release,
+            "files": dict[str, JsonValue](sorted_files),
+            "at": rfc3339(at),
+        }
+    )
+
+
+def log_key_opening(*, salt: bytes, vkey: str, at: int) -> str:
+    """Return the canonical text that discloses another key of the log (`at` in unix ms)."""
+    return write_json(
+        {"v": 1, "kind": "log_key", "salt": base64url(salt), "vkey": vkey, "at": rfc3339(at)}
+    )
+
+
+def _about(kind: str, salt: bytes, evidence_id: str, at: int, **members: str) -> str:
+    start: dict[str, JsonValue] = {
+        "v": 1,
+        "kind": kind,
+        "salt": base64url(salt),
+        "evidence": evidence_id,
+    }
+    return write_json({**start, **members, "at": rfc3339(at)})
 
 
 def entry(*, opening: str, at: int, monitor_key: bytes) -> bytes:

@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -20,20 +20,24 @@ from starlette.types import ASGIApp
 
 from cosignet.core.errors import SetupError
 from cosignet.core.limits import held_per_node
+from cosignet.server import logs
 from cosignet.server.config import Config
 from cosignet.server.connection import protocol_of
+from cosignet.server.exposition import Place
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
 from cosignet.server.web.unheard import refusal_in_bytes
-from cosignet.server.worker import keep_log, sweep
+from cosignet.server.worker import keep_log, share_figures, sweep
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
+Wrapping: TypeAlias = Callable[[ASGIApp], AbstractContextManager[ASGIApp]]
+"""Puts something around an application, in the process that serves it, for as long as it does."""
 OpenPort: TypeAlias = socket.socket
 """A port that is listened on, to be handed to the processes that serve it."""
 
@@ -50,7 +54,9 @@ async def opened(config: Config) -> AsyncGenerator[Runtime]:
     Raises:
         SetupError: it cannot be opened like this.
     """
-    found = await open_installation(config, clock=now_ms, random=Randomness(os.urandom))
+    found = await open_installation(
+        config, clock=now_ms, random=Randomness(os.urandom), monotonic=time.monotonic
+    )
     try:
         yield found.runtime
     finally:
@@ -65,8 +71,10 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         runtime: Runtime,
         on_start: Callable[[Runtime], Awaitable[None]],
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
+        self._on_stop = on_stop
         self._runtime = runtime
         self._on_start = on_start
 
@@ -80,6 +88,8 @@ class Server(uvicorn.Server):
         """Answer everybody who waits with what there is, then stop."""
         self._runtime.waiters.release()
         await super().shutdown(sockets)
+        # Here, because uvicorn then ends the process by the very signal that told it to stop.
+        self._on_stop()
 
 
 def run(
@@ -88,9 +98,11 @@ def run(
     host: str,
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     """Serve on uvloop until told to stop; raises as `serve` does."""
-    uvloop.run(serve(config, host=host, port=port, on_start=on_start))
+    logs.set_up(config.log_format, config.log_level)
+    uvloop.run(serve(config, host=host, port=port, on_start=on_start, wrapped=wrapped))
 
 
 async def serve(
@@ -99,6 +111,7 @@ async def serve(
     host: str,
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     """Serve until told to stop; `on_start` runs once the port is open.
 
@@ -108,10 +121,17 @@ async def serve(
     # Held until the process ends.
     lock_for_serving(config.database_url)
     await _require_port(host, port)
-    await _serve(config, host, port, on_start, None)
+    await _serve(config, host, port, on_start, None, wrapped=wrapped)
 
 
-def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
+def work(
+    config: Config,
+    listening: OpenPort,
+    *,
+    lifeline: int,
+    place: Place | None = None,
+    wrapped: Wrapping = nullcontext,
+) -> None:
     """Serve on a port that is open already, as one of several processes, until told to stop.
 
     It stops, too, as soon as `lifeline`, a descriptor, reads as ended: then nobody supervises it.
@@ -120,12 +140,14 @@ def work(config: Config, listening: OpenPort, *, lifeline: int) -> None:
         SetupError: the database cannot be opened like this.
     """
 
+    logs.set_up(config.log_format, config.log_level)
+
     async def on_start(_: Runtime) -> None:
         loop = asyncio.get_running_loop()
         loop.add_reader(lifeline, _stop_alone, lifeline)
 
     host, port = listening.getsockname()[:2]
-    uvloop.run(_serve(config, host, port, on_start, [listening]))
+    uvloop.run(_serve(config, host, port, on_start, [listening], place, wrapped))
 
 
 def _stop_alone(lifeline: int) -> None:
@@ -151,21 +173,40 @@ async def _serve(
     port: int,
     on_start: Callable[[Runtime], Awaitable[None]],
     sockets: list[socket.socket] | None,
+    place: Place | None = None,
+    wrapped: Wrapping = nullcontext,
 ) -> None:
     places = held_per_node(_raise_descriptor_limit())
     async with opened(config) as found:
-        runtime = replace(found, limits=replace(found.limits, held_per_node=places))
-        server = Server(uvicorn_config(runtime, host, port), runtime, on_start)
-        background = [asyncio.create_task(duty(runtime)) for duty in (sweep, keep_log)]
-        # What is loaded by now stays for good: looking through it again would only hold requests.
-        gc.collect()
-        gc.freeze()
-        try:
-            await server.serve(sockets)
-        finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+        limits = replace(found.limits, held_per_node=places)
+        runtime = replace(found, limits=limits, place=place or found.place)
+        with ExitStack() as until_stopped:
+            application = until_stopped.enter_context(wrapped(build(runtime)))
+            served = uvicorn_config(runtime, host, port, application)
+            server = Server(served, runtime, on_start, until_stopped.close)
+            await _until_told(server, runtime, sockets)
+
+
+async def _until_told(
+    server: Server, runtime: Runtime, sockets: list[socket.socket] | None
+) -> None:
+    """Serve, with background work beside, until told to stop."""
+    background = asyncio.ensure_future(_background(runtime))
+    # What is loaded by now stays for good: looking through it again would only hold requests.
+    gc.collect()
+    gc.freeze()
+    try:
+        await server.serve(sockets)
+    finally:
+        background.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await background
+
+
+async def _background(runtime: Runtime) -> None:
+    shares = runtime.metrics_token is not None and runtime.place.folder is not None
+    sharing = [share_figures(runtime)] if shares else []
+    await asyncio.gather(sweep(runtime), keep_log(runtime), *sharing)
 
 
 def _raise_descriptor_limit() -> int:
@@ -191,10 +232,12 @@ async def _require_port(host: str, port: int) -> None:
     await probe.wait_closed()
 
 
-def uvicorn_config(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
-    """Return how uvicorn serves one node."""
+def uvicorn_config(
+    runtime: Runtime, host: str, port: int, application: ASGIApp | None = None
+) -> uvicorn.Config:
+    """Return how uvicorn serves one node; `application` is the node's own, wrapped."""
     http = protocol_of(runtime.limits, partial(refusal_in_bytes, runtime))
-    return uvicorn_for(build(runtime), host, port, http=http)
+    return uvicorn_for(application or build(runtime), host, port, http=http)
 
 
 def uvicorn_for(
@@ -215,6 +258,7 @@ def uvicorn_for(
         lifespan="off",
         interface="asgi3",
         access_log=False,  # paths are capabilities: whoever reads a log must not be able to decide
+        log_config=None,
         log_level="warning",
         server_header=False,
         date_header=True,

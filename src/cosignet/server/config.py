@@ -7,9 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
+from cosignet.core.address import Network, parse_networks
 from cosignet.core.errors import SetupError
+from cosignet.core.limits import Limits, parse_limits
+from cosignet.server.logs import LogFormat, LogLevel
 
 DEFAULT_PUBLIC_URL = "http://localhost:8000"
 DEFAULT_DATA_DIR = "./cosignet-data"
@@ -20,6 +24,13 @@ SETTINGS = {
     " postgresql://user:password@host/database.",
     "COSIGNET_ENCRYPTION_KEY": "32 bytes in base64; seals what is stored and shown again.",
     "COSIGNET_LOG_KEY": "32 bytes in base64: the seed of the log's first signing key.",
+    "COSIGNET_LOG_FORMAT": "text or json: how a line of the log is written.",
+    "COSIGNET_LOG_LEVEL": "debug, info, warning or error: the least that is logged.",
+    "COSIGNET_METRICS_TOKEN": "16 characters or more; who sends it as a bearer reads /metrics.",
+    "COSIGNET_TRUSTED_PROXIES": "Addresses or networks (CIDR) of your proxies, separated by commas:"
+    " what they forward says from where a request comes.",
+    "COSIGNET_LIMITS": "Limits that shall be others, such as"
+    " `pending_per_approver=500 creations_per_key=100/60`.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
@@ -27,6 +38,8 @@ CLIENT_SETTINGS = frozenset({"COSIGNET_API_KEY", "COSIGNET_BASE_URL", "COSIGNET_
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")
+METRICS_TOKEN_CHARACTERS_MIN = 16
+COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +56,24 @@ class Config:
     log_key: str | None = field(repr=False)
     """As given, in base64; None: made at the first start and kept sealed in the database."""
     trust_api_invites: bool
+    trusted_proxies: tuple[Network, ...]
+    limits: Limits
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"
+    metrics_token: str | None = field(default=None, repr=False)
+    """None: nobody reads metrics."""
+    traces: bool = False
+    """Whether OTEL_* name a collector; OpenTelemetry reads the rest of them itself."""
 
     @property
     def secure(self) -> bool:
         """Whether the public URL is https."""
         return self.public_url.startswith("https://")
+
+    @property
+    def knows_addresses(self) -> bool:
+        """Whether clients are told apart: on https there is a proxy, and every address is its."""
+        return not self.secure or bool(self.trusted_proxies)
 
     @property
     def port(self) -> int:
@@ -66,9 +92,8 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
     public_url, rp_id = parse_public_url(values.get("COSIGNET_PUBLIC_URL", DEFAULT_PUBLIC_URL))
     data_dir = Path(values.get("COSIGNET_DATA_DIR", DEFAULT_DATA_DIR)).absolute()
     secure = public_url.startswith("https://")
-    invites = values.get("COSIGNET_API_INVITES", "activate" if secure else "trusted")
-    if invites not in API_INVITES:
-        raise SetupError(f"COSIGNET_API_INVITES is {invites!r}; use one of {API_INVITES}.")
+    default = "activate" if secure else "trusted"
+    invites = _one_of(API_INVITES, values, "COSIGNET_API_INVITES", default)
     return Config(
         public_url=public_url,
         rp_id=rp_id,
@@ -77,7 +102,42 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         encryption_key=values.get("COSIGNET_ENCRYPTION_KEY"),
         log_key=values.get("COSIGNET_LOG_KEY"),
         trust_api_invites=invites == "trusted",
+        log_format=_one_of(get_args(LogFormat), values, "COSIGNET_LOG_FORMAT", "text"),
+        log_level=_one_of(get_args(LogLevel), values, "COSIGNET_LOG_LEVEL", "warning"),
+        metrics_token=_token(values.get("COSIGNET_METRICS_TOKEN")),
+        trusted_proxies=_proxies(values.get("COSIGNET_TRUSTED_PROXIES", "")),
+        limits=parse_limits(values.get("COSIGNET_LIMITS", "")),
+        traces=_traces(environ),
     )
+
+
+def _traces(environ: Mapping[str, str]) -> bool:
+    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "otlp")
+    return any(map(environ.get, COLLECTORS)) and exporter == "otlp" and not off
+
+
+def _one_of(choices: tuple[Any, ...], values: Mapping[str, str], name: str, default: str) -> Any:
+    value = values.get(name, default)
+    if value not in choices:
+        raise SetupError(f"{name} is {value!r}; use one of {', '.join(choices)}.")
+    return value
+
+
+def _token(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if len(text) < METRICS_TOKEN_CHARACTERS_MIN or not (text.isascii() and text.isprintable()):
+        raise SetupError(
+            f"COSIGNET_METRICS_TOKEN needs {METRICS_TOKEN_CHARACTERS_MIN} or more printable ASCII "
+            "characters. Make one: openssl rand -hex 16"
+        )
+    return text
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what other programs are started with: our settings, some of them secret, left out."""
+    return {name: value for name, value in environ.items() if not name.startswith("COSIGNET_")}
 
 
 def parse_public_url(url: str) -> tuple[str, str]:
@@ -114,6 +174,16 @@ def parse_public_url(url: str) -> tuple[str, str]:
     standard = {"http": 80, "https": 443}[parts.scheme]
     suffix = "" if port in (None, standard) else f":{port}"
     return f"{parts.scheme}://{host}{suffix}", host
+
+
+def _proxies(text: str) -> tuple[Network, ...]:
+    try:
+        return parse_networks(text)
+    except ValueError as error:
+        raise SetupError(
+            f"COSIGNET_TRUSTED_PROXIES: {error}. Name your proxies alone, such as 10.0.0.7 or "
+            "10.0.0.0/28."
+        ) from None
 
 
 def _values(environ: Mapping[str, str]) -> dict[str, str]:

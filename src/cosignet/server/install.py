@@ -3,9 +3,7 @@
 import base64
 import binascii
 import contextlib
-import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +12,12 @@ from cosignet.server.config import Config
 from cosignet.server.ledger import MONITOR_KEY_PURPOSE
 from cosignet.server.runtime import LogGate, Runtime
 from cosignet.server.secret import SECRET_BYTES, Sealer, SigningKey
-from cosignet.server.store import confirmations, installation, log_keys, organisations
+from cosignet.server.store import backup, confirmations, installation, log_keys, organisations
 from cosignet.server.store.connect import is_shared, open_database, sqlite_path
 from cosignet.server.store.db import Database
-from cosignet.server.store.installation import Installation
+from cosignet.server.store.installation import Contents, Installation
+from cosignet.server.store.migrate import missing_of
+from cosignet.server.store.private_file import made_whole
 from cosignet.server.store.remembered import RememberedHead
 from cosignet.server.tree import LOG_KEY_PURPOSE
 from cosignet.server.webauthn import RelyingParty
@@ -36,7 +36,11 @@ class Opened:
 
 
 async def open_installation(
-    config: Config, *, clock: Callable[[], int], random: Callable[[int], bytes]
+    config: Config,
+    *,
+    clock: Callable[[], int],
+    random: Callable[[int], bytes],
+    monotonic: Callable[[], float],
 ) -> Opened:
     """Open and migrate the store; check that this node belongs to it.
 
@@ -58,7 +62,12 @@ async def open_installation(
             clock=clock,
             random=random,
             log=LogGate(identity.log_origin, RememberedHead(config.data_dir)),
+            metrics_token=config.metrics_token,
+            monotonic=monotonic,
+            trusted_proxies=config.trusted_proxies,
+            limits=config.limits,
         )
+        database.observer = runtime.meter
         await _ensure_organisations(runtime)
         await _ensure_log_key(runtime, config.log_key)
     except BaseException:
@@ -90,6 +99,57 @@ async def rebind(
         )
 
 
+async def back_up(config: Config, path: Path, *, environ: Mapping[str, str]) -> Contents:
+    """Copy the store into a new file, as it is, and return what that holds; the key is not in it.
+
+    `environ` is what programs are started with that do it.
+
+    Raises:
+        SetupError: it cannot be done.
+    """
+    return await backup.back_up(config.database_url, path, environ=environ)
+
+
+async def restore(
+    config: Config, path: Path, *, replace: bool, environ: Mapping[str, str]
+) -> Contents:
+    """Fill the configured place from a backup that belongs to this URL and key.
+
+    Raises:
+        SetupError: it must not be done, or cannot; nothing has changed then.
+    """
+    key_of(config)  # missing, it is told before anything is looked at
+
+    def accept(contents: Contents) -> None:
+        missing_of(contents.applied)
+        hold_against(config, contents)
+
+    return await backup.restore(
+        path, config.database_url, accept=accept, replace=replace, environ=environ
+    )
+
+
+def hold_against(config: Config, contents: Contents) -> None:
+    """See that a store, or a backup of one, belongs to this URL and key.
+
+    Raises:
+        SetupError: it does not, or the key is missing.
+    """
+    identity = _identity(config, Sealer(_present_key(config)))
+    if contents.installation is None:
+        raise SetupError("That is a store which was never started.")
+    _check_same(contents.installation, identity)
+
+
+def key_of(config: Config) -> str:
+    """Return the fingerprint of the key that is there.
+
+    Raises:
+        SetupError: it is missing, or is no key.
+    """
+    return Sealer(_present_key(config)).key_id
+
+
 def _identity(config: Config, sealer: Sealer) -> Installation:
     return Installation(
         public_url=config.public_url,
@@ -104,7 +164,12 @@ async def _check_identity(database: Database, identity: Installation) -> None:
     async with database.transaction() as tx:
         await installation.record(tx, identity)
     recorded = await installation.get(database.reader)
-    if recorded is None or recorded == identity:
+    if recorded is not None:
+        _check_same(recorded, identity)
+
+
+def _check_same(recorded: Installation, identity: Installation) -> None:
+    if recorded == identity:
         return
     if recorded.encryption_key_id != identity.encryption_key_id:
         raise SetupError(
@@ -163,8 +228,27 @@ def _encryption_key(config: Config, random: Callable[[int], bytes]) -> bytes:
         if store_exists:
             # Never generated beside an existing store: it could not read what is sealed there.
             raise SetupError(f"{path} is missing. Restore it from your backup.")
-        _write_private(path, base64.b64encode(random(SECRET_BYTES)) + b"\n")
+        _write_key(path, random(SECRET_BYTES))
     return _decode_key(path.read_text("ascii"), str(path))
+
+
+def _present_key(config: Config) -> bytes:
+    """Return the key that is there, and make none.
+
+    Raises:
+        SetupError: there is none.
+    """
+    path = config.data_dir / KEY_FILE
+    if config.encryption_key is None and not path.exists():
+        raise SetupError(
+            f"{path} is missing. Put the key back first, from where you keep it; or set "
+            "COSIGNET_ENCRYPTION_KEY."
+        )
+    return _encryption_key(config, _no_key)
+
+
+def _no_key(_: int) -> bytes:
+    raise SetupError("The key is missing.")
 
 
 def _decode_key(text: str, where: str) -> bytes:
@@ -177,14 +261,8 @@ def _decode_key(text: str, where: str) -> bytes:
     return key
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    """Make a file that only its owner reads: whole or not at all, and never over another's."""
+def _write_key(path: Path, key: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, draft = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    Path(draft).unlink()
+    # Of two processes that make one at once, the first wins.
+    with contextlib.suppress(FileExistsError), made_whole(path) as draft:
+        draft.write_bytes(base64.b64encode(key) + b"\n")

@@ -1,10 +1,8 @@
 """What several services write and read inside their own transactions.
 
-The truth about a confirmation, and what every decision leaves behind: its log leaf and the webhook
-deliveries it owes, in the same transaction, so that neither is ever missing or doubled.
+The truth about a confirmation, and the webhook deliveries that every decision owes, in the same
+transaction, so that none is ever missing or doubled. Log leaves are in `entries.py`.
 """
-
-import hashlib
 
 from cosignet.core.access_errors import RoleMissing
 from cosignet.core.challenge import CeremonyPurpose, ceremony_challenge
@@ -18,7 +16,6 @@ from cosignet.core.errors import (
     Unavailable,
 )
 from cosignet.core.idempotency import IdempotencyInProgress, Keeping, Made
-from cosignet.core.leaf import DecisionKind, SignedBy, credential_opening, decision_opening, entry
 from cosignet.core.private_view import Locked
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import digest
@@ -28,16 +25,13 @@ from cosignet.server.store import (
     confirmations,
     deliveries,
     idempotency_keys,
-    leaves,
     organisations,
     private_views,
 )
 from cosignet.server.store.ceremonies import Ceremony
-from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Reader, Transaction
 from cosignet.server.store.organisations import Organisation
 
-SALT_BYTES = 32
 CEREMONY_MS = 300_000
 """How long a passkey prompt of registration or practice stays open."""
 MONITOR_KEY_PURPOSE = "monitor-key"
@@ -150,6 +144,8 @@ async def expire(rt: Runtime, confirmation: Confirmation) -> None:
         at = await confirmations.expire(tx, confirmation.id)
         if at is not None:
             await owe_deliveries(rt, tx, confirmation, Status.EXPIRED, at=at)
+    if at is not None:
+        rt.meter.decided(Status.EXPIRED)
 
 
 async def owe_deliveries(
@@ -162,60 +158,6 @@ async def owe_deliveries(
         )
 
 
-async def record_decision(
-    rt: Runtime,
-    tx: Transaction,
-    confirmation: Confirmation,
-    *,
-    kind: DecisionKind,
-    evidence_id: str,
-    signed_by: SignedBy,
-    at: int,
-) -> None:
-    """Write the pending log leaf of a signed decision (`at` in unix ms)."""
-    organisation = await organisation_of(rt.database.reader, confirmation.organisation_id)
-    opening = decision_opening(
-        kind=kind,
-        salt=rt.random(SALT_BYTES),
-        evidence_id=evidence_id,
-        payload_hash=confirmation.payload_hash,
-        decided_at=at,
-        signatures=[signed_by],
-    )
-    _record(rt, tx, organisation, confirmation.id, kind, opening, at)
-
-
-async def record_credential(
-    rt: Runtime,
-    tx: Transaction,
-    credential: StoredCredential,
-    *,
-    username: str,
-    proof: bytes | None,
-) -> None:
-    """Write the pending log leaf of a credential; `proof` is its practice assertion's hash."""
-    organisation = await organisation_of(tx, credential.organisation_id)
-    opening = credential_opening(
-        salt=rt.random(SALT_BYTES),
-        org=organisation.slug,
-        approver=username,
-        approver_id=credential.webauthn.approver_id,
-        credential_id=credential.webauthn.id,
-        credential_key_hash=hashlib.sha256(credential.public_key_spki).digest(),
-        enrolled_by=enrolled_by(credential),
-        at=credential.created_at,
-        proof=proof,
-    )
-    _record(rt, tx, organisation, credential.row_id, "credential", opening, credential.created_at)
-
-
-def enrolled_by(credential: StoredCredential) -> str:
-    """Say who enrolled a credential, as its leaf does: `operator`, or a kind, a colon and an id."""
-    if credential.enroller_id is None:
-        return credential.enroller
-    return f"{credential.enroller}:{credential.enroller_id}"
-
-
 async def organisation_of(reader: Reader, organisation_id: str) -> Organisation:
     """Return an organisation that has to be there.
 
@@ -226,30 +168,6 @@ async def organisation_of(reader: Reader, organisation_id: str) -> Organisation:
     if found is None:
         raise NotFound
     return found
-
-
-def _record(
-    rt: Runtime,
-    tx: Transaction,
-    organisation: Organisation,
-    subject: str,
-    kind: str,
-    opening: str,
-    at: int,
-) -> None:
-    if not organisation.logged:
-        return
-    rt.log.require_room()
-    monitor_key = rt.sealer.unseal(organisation.monitor_key_sealed, purpose=MONITOR_KEY_PURPOSE)
-    leaf = leaves.NewLeaf(
-        organisation_id=organisation.id,
-        subject=subject,
-        kind=kind,
-        entry=entry(opening=opening, at=at, monitor_key=monitor_key),
-        opening=opening,
-        created_at=at,
-    )
-    leaves.append(tx, leaf)
 
 
 async def open_ceremony(

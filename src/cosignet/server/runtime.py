@@ -1,14 +1,19 @@
 """What one running node has at hand; wired in `app.py`, passed to every service."""
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cosignet.core.address import Network
 from cosignet.core.errors import Unavailable
-from cosignet.core.limits import Limits
-from cosignet.core.request_errors import NodeFull, TooManyWaiting
+from cosignet.core.limits import BUCKETS_MAX, Limits
+from cosignet.core.rate import Buckets, Rate
+from cosignet.core.request_errors import NodeFull, TooManyRequests, TooManyWaiting
+from cosignet.server.exposition import Place
+from cosignet.server.meter import Meter
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.store.remembered import RememberedHead
@@ -23,11 +28,40 @@ class Share:
     places: int
 
 
-class Waiters:
-    """Who waits for which confirmation. A waiter is one event: no thread, no connection."""
+class Waiter:
+    """Somebody who sleeps until woken; a single future, as there may be ten thousand."""
+
+    __slots__ = ("_sleeping", "_woken")
 
     def __init__(self) -> None:
-        self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._woken = False
+        self._sleeping: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Wake; who is awake does not fall asleep the next time."""
+        self._woken = True
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep until woken, or for so many seconds of the monotonic clock."""
+        if not self._woken:
+            loop = asyncio.get_running_loop()
+            self._sleeping = loop.create_future()
+            alarm = loop.call_later(seconds, self.wake)
+            try:
+                await self._sleeping
+            finally:
+                alarm.cancel()
+                self._sleeping = None
+        self._woken = False
+
+
+class Waiters:
+    """Who waits for which confirmation: no thread, no connection for any of them."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[Waiter]] = defaultdict(set)
         self._taken: dict[str, int] = defaultdict(int)
         self._all = 0
         self.released = False
@@ -58,24 +92,24 @@ class Waiters:
                     del self._taken[share.whose]
 
     @contextmanager
-    def register(self, key: str) -> Generator[asyncio.Event]:
+    def register(self, key: str) -> Generator[Waiter]:
         """Be woken from now on. Read the state after this, or a wake-up could be lost."""
-        event = asyncio.Event()
-        self._events[key].add(event)
+        waiter = Waiter()
+        self._waiting[key].add(waiter)
         try:
-            yield event
+            yield waiter
         finally:
-            self._events[key].discard(event)
-            if not self._events[key]:
-                del self._events[key]
+            self._waiting[key].discard(waiter)
+            if not self._waiting[key]:
+                del self._waiting[key]
 
     def wake(self, key: str | None) -> None:
         """Wake whoever waits for a key; for None everybody, who then look for themselves."""
         if key is None:
             self._wake_all()
             return
-        for event in self._events.get(key, ()):
-            event.set()
+        for waiter in self._waiting.get(key, ()):
+            waiter.wake()
 
     def release(self) -> None:
         """Wake everybody, for ever."""
@@ -83,12 +117,26 @@ class Waiters:
         self._wake_all()
 
     def _wake_all(self) -> None:
-        for events in self._events.values():
-            for event in events:
-                event.set()
+        for waiting in self._waiting.values():
+            for waiter in waiting:
+                waiter.wake()
+
+    @property
+    def held(self) -> int:
+        """How many places are taken."""
+        return self._all
 
     def __len__(self) -> int:
-        return sum(len(events) for events in self._events.values())
+        return sum(map(len, self._waiting.values()))
+
+
+@dataclass(slots=True)
+class Readiness:
+    """How the last proof went that this node can do its work, or how the one goes that runs."""
+
+    proof: "asyncio.Task[None] | None" = None
+    begun_at: float = 0.0
+    """By the event loop's clock (seconds)."""
 
 
 @dataclass(slots=True)
@@ -127,8 +175,28 @@ class Runtime:
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
     log: LogGate
+    monotonic: Callable[[], float]
+    """Seconds that never go back."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Who says from which address a request comes; nobody else is believed."""
     waiters: Waiters = field(default_factory=Waiters)
     limits: Limits = field(default_factory=Limits)
+    meter: Meter = field(default_factory=Meter)
+    metrics_token: str | None = field(default=None, repr=False)
+    """Who has it reads the meter; None: nobody does."""
+    place: Place = field(default_factory=Place)
+    readiness: Readiness = field(default_factory=Readiness)
+    buckets: Buckets = field(default_factory=lambda: Buckets(BUCKETS_MAX))
+
+    def take(self, whose: str, rate: Rate) -> None:
+        """Let something happen once more, unless it happens too often.
+
+        Raises:
+            TooManyRequests: it does, on this node.
+        """
+        wait = self.buckets.take(whose, rate, self.monotonic())
+        if wait:
+            raise TooManyRequests(retryAfterSeconds=math.ceil(wait))
 
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""

@@ -5,11 +5,13 @@ import logging
 
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import practice, publish, repeat, rotate, sequence, watch
+from cosignet.server.services import forget, operate, practice, publish, sequence, watch
 from cosignet.server.services.follow import Follower
 from cosignet.server.services.sequence import Sequencer
 
 SWEEP_SECONDS = 1.0
+SHARE_SECONDS = 5.0
+"""So old are the figures of another process at most."""
 BATCH_SECONDS = 0.2
 """How often the log takes what is pending …"""
 BATCH_AT_ONCE = 1_000
@@ -19,9 +21,19 @@ ELECTION_SECONDS = 1.0
 log = logging.getLogger("cosignet")
 
 
+async def share_figures(rt: Runtime) -> None:
+    """Leave this process's figures for the others behind its port, again and again."""
+    while True:
+        try:
+            await operate.leave_figures(rt)
+        except Exception:
+            log.exception("figures could not be shared")
+        await asyncio.sleep(SHARE_SECONDS)
+
+
 async def sweep(rt: Runtime) -> None:
     """Perform expiries that nobody read, write leaves that waited for a practice approval, forget
-    answers that were kept long enough and secrets that have ended.
+    what has ended.
 
     Crashing anywhere in here loses nothing: the next sweep finds the same rows.
     """
@@ -30,13 +42,16 @@ async def sweep(rt: Runtime) -> None:
         try:
             await watch.expire_due(rt)
             await practice.log_unproven(rt)
-            await repeat.forget(rt)
-            await rotate.forget_ended(rt)
+            await forget.forget_ended(rt)
+            await forget.end_prompts_beyond(rt)
             await follower.look()
+            rt.meter.swept(rt.clock())
         except Refusal as refusal:
+            rt.meter.sweep_failed()
             log.warning("background work waits: %s", refusal)
         except Exception:
             # A defect in one kind of work must not end the others for good.
+            rt.meter.sweep_failed()
             log.exception("background work failed")
         await asyncio.sleep(SWEEP_SECONDS)
 

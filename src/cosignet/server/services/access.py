@@ -23,6 +23,7 @@ from cosignet.core.errors import (
 from cosignet.core.idempotency import Keeping
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import confirm_change, record_use
+from cosignet.server.entries import record_revocation
 from cosignet.server.ledger import keep_answer, organisation_of
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import (
@@ -268,7 +269,9 @@ async def revoke_passkey(rt: Runtime, organisation_id: str, credential_id: bytes
         found = await credentials.by_credential_id(tx, credential_id)
         if found is None or found.organisation_id != organisation_id:
             raise NotFound
-        await credentials.revoke(tx, found.row_id)
+        at = await credentials.revoke(tx, found.row_id)
+        if at is not None:
+            await record_revocation(rt, tx, found, at=at)
 
 
 async def _approver(rt: Runtime, organisation_id: str, username: str) -> Approver:

@@ -9,10 +9,11 @@ from cosignet.core.card import is_odd, is_plain
 from cosignet.core.challenge import Context
 from cosignet.core.confirmation import Confirmation, Risk, Status
 from cosignet.core.encoding import base64url, rfc3339
-from cosignet.core.errors import ApproverUnknown, NotTheCreator
+from cosignet.core.errors import ApproverUnknown, Limited, NotTheCreator
 from cosignet.core.idempotency import Keeping
 from cosignet.core.match_code import MATCH_RANDOM_BYTES, draw_match_code
 from cosignet.core.payload import payload_hash
+from cosignet.core.request_errors import RejectedRepeatedly, TooManyPending, TooManyPendingOfKey
 from cosignet.server.ledger import (
     after_refusal,
     already_decided,
@@ -21,9 +22,13 @@ from cosignet.server.ledger import (
     owe_deliveries,
 )
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import approvers, confirmations
+from cosignet.server.store import approvers, confirmations, pending
+from cosignet.server.store.db import Room
+from cosignet.server.store.pending import Standing
 
 SALT_BYTES = 32
+PENDING_RETRY_SECONDS_MAX = 30
+"""Whoever finds no room looks again after this at the latest: somebody may decide at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,14 @@ async def create(
     """Record a pending confirmation, durably, and return it.
 
     Raises:
+        TooManyRequests: the key asks too often.
         ApproverUnknown: no such approver can decide in the key's organisation.
+        TooManyPending, TooManyPendingOfKey: as many as may wait for them already.
+        RejectedRepeatedly: they have rejected too many of the key's.
         IdempotencyInProgress: the same request has asked already.
         Unavailable: it could not be recorded; nothing exists to approve.
     """
+    rt.take(f"creations {key.id}", rt.limits.creations_per_key)
     approver = await approvers.by_username(
         rt.database.reader, key.organisation_id, request.username
     )
@@ -60,13 +69,35 @@ async def create(
     if request.risk == "normal" and await _misleads(request.payload, context.text):
         context = context._replace(risk="high")
     confirmation = _new(rt, key, request, context, now)
-    if keeping is None:
-        await confirmations.insert(rt.database, confirmation)
-        return confirmation
+    room = pending.room(approver.id, key.id, rt.limits)
+    if keeping is not None:
+        await _insert_once(rt, confirmation, keeping, room)
+    elif not await confirmations.insert(rt.database, confirmation, room):
+        raise _no_room(await pending.standing(rt.database.reader, room))
+    rt.meter.created()
+    return confirmation
+
+
+async def _insert_once(
+    rt: Runtime, confirmation: Confirmation, keeping: Keeping[Confirmation], room: Room
+) -> None:
     async with rt.database.transaction() as tx:
         await keep_answer(tx, keeping, confirmation)
+        if not await pending.has_room(tx, room):
+            raise _no_room(await pending.standing(tx, room))
         confirmations.append(tx, confirmation)
-    return confirmation
+
+
+def _no_room(standing: Standing) -> Limited:
+    if standing.cools_down_ms is not None:
+        return RejectedRepeatedly(retryAfterSeconds=_seconds(standing.cools_down_ms))
+    wait = min(PENDING_RETRY_SECONDS_MAX, _seconds(standing.first_ends_ms))
+    full = TooManyPending if standing.room <= 0 else TooManyPendingOfKey
+    return full(retryAfterSeconds=wait)
+
+
+def _seconds(ms: int) -> int:
+    return max(1, -(-ms // 1000))
 
 
 async def cancel(rt: Runtime, key: ApiKey, confirmation: Confirmation) -> Confirmation:
@@ -84,6 +115,7 @@ async def cancel(rt: Runtime, key: ApiKey, confirmation: Confirmation) -> Confir
             await owe_deliveries(rt, tx, confirmation, Status.EXPIRED, at=at)
     if at is None:
         raise already_decided(await after_refusal(rt, confirmation.id))
+    rt.meter.decided("cancelled")
     return await current(rt, confirmation.id)
 
 

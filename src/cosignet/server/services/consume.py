@@ -10,6 +10,7 @@ from cosignet.core.errors import (
     NotTheCreator,
     OutcomeRecorded,
 )
+from cosignet.server import entries
 from cosignet.server.ledger import current
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import digest
@@ -23,17 +24,25 @@ async def consume(rt: Runtime, key: ApiKey, confirmation: Confirmation, token: s
         NotTheCreator: another key asked for it.
         NotApproved: it is not approved.
         AlreadyConsumed: another token was first; says when, and by which key.
+        LogFull, DiskLow: the log could not keep it.
     """
     if confirmation.api_key_id != key.id:
         raise NotTheCreator
     if confirmation.status is not Status.APPROVED:
         raise NotApproved(f"It is {confirmation.status}.", confirmationStatus=confirmation.status)
+    rt.log.require_room()
     token_hash = digest(token)
     async with rt.database.transaction() as tx:
         first = await confirmations.consume(
             tx, confirmation.id, api_key_id=key.id, token_hash=token_hash
         )
-        same = first or await confirmations.consumed_with(tx, confirmation.id, token_hash)
+        if first is not None:
+            await entries.record_consumption(
+                rt, tx, confirmation, token_hash=token_hash, key_id=key.id, at=first
+            )
+        same = first is not None or await confirmations.consumed_with(
+            tx, confirmation.id, token_hash
+        )
     found = await current(rt, confirmation.id)
     if not same:
         raise AlreadyConsumed(
@@ -54,14 +63,17 @@ async def record_outcome(
     """Record what became of the action, once; saying the same again changes nothing.
 
     Raises:
-        NotTheCreator, NotConsumed, OutcomeRecorded.
+        NotTheCreator, NotConsumed, OutcomeRecorded, LogFull, DiskLow.
     """
     if confirmation.api_key_id != key.id:
         raise NotTheCreator
     if confirmation.consumed_at is None:
         raise NotConsumed
+    rt.log.require_room()
     async with rt.database.transaction() as tx:
-        await confirmations.record_outcome(tx, confirmation.id, result=result, note=note)
+        at = await confirmations.record_outcome(tx, confirmation.id, result=result, note=note)
+        if at is not None:
+            await entries.record_outcome(rt, tx, confirmation, result=result, at=at)
     found = await current(rt, confirmation.id)
     if found.outcome is None or (found.outcome.result, found.outcome.note) != (result, note):
         raise OutcomeRecorded

@@ -9,13 +9,12 @@ from cosignet.core.errors import FieldInvalid, Refusal, Unavailable
 from cosignet.core.jsontext import JsonValue, write_json
 from cosignet.core.leaf import SignedBy, assertion_hash
 from cosignet.core.match_code import MatchCodeMissing, MatchCodeWait, MatchCodeWrong
+from cosignet.server.entries import record_credential, record_decision
 from cosignet.server.ledger import (
     after_refusal,
     already_decided,
     owe_deliveries,
     pending,
-    record_credential,
-    record_decision,
     require_may_decide,
 )
 from cosignet.server.runtime import Runtime
@@ -214,6 +213,7 @@ async def _check_pick(
 async def _verify(
     rt: Runtime, confirmation: Confirmation, purpose: Purpose, value: JsonValue
 ) -> _Signed:
+    rt.log.require_room()
     parsed = parse_assertion(value)
     stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
     if stored is None:

@@ -12,14 +12,16 @@ from cosignet.core.errors import (
     InviteRevoked,
     InviteUnusable,
     InviteUsed,
+    Unavailable,
     UsernameTaken,
 )
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import new_credential
+from cosignet.server.entries import record_revocation
 from cosignet.server.ledger import open_ceremony, take_ceremony
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import digest
-from cosignet.server.store import approvers, credentials, invites
+from cosignet.server.store import approvers, credentials, installation, invites
 from cosignet.server.store.db import Reader, Transaction
 from cosignet.server.webauthn import creation_options, parse_attestation, verify_attestation
 
@@ -95,9 +97,10 @@ async def begin(rt: Runtime, code: str, username: str) -> dict[str, object]:
     """Return what the browser needs to make a passkey for this name.
 
     Raises:
-        InviteUnusable, FieldInvalid, UsernameTaken.
+        InviteUnusable, FieldInvalid, UsernameTaken, TooManyRequests.
     """
     invite = await check_invite(rt, code)
+    rt.take(f"invite {invite.id}", rt.limits.prompts_per_invite)
     name = _username(invite, username)
     existing = await _existing(rt, invite, name)
     taken = (
@@ -141,13 +144,19 @@ async def complete(rt: Runtime, code: str, username: str, credential: JsonValue)
         rt, approver, verified, enroller=invite.enroller, enroller_id=invite.enroller_id
     )
     async with rt.database.transaction() as tx:
+        if not await installation.is_bound_to(tx, rt.public_url):
+            # Rebound while this node was running: the passkey would be of the old name for good.
+            raise Unavailable("the store belongs to another public URL by now")
         await _lock(tx, invite, existing)
         await _use_invite(tx, invite)
         if existing is None and not await approvers.insert(tx, approver):
             raise UsernameTaken(field="username")
         if existing is not None and activates(rt, invite):
             # Whoever took the name before without being activated was nobody the operator knows.
-            await credentials.revoke_unless_activated(tx, approver.id)
+            ended = await credentials.revoke_unless_activated(tx, approver.id)
+            for one in await credentials.of_approver(tx, approver.id) if ended else ():
+                if one.row_id in ended:
+                    await record_revocation(rt, tx, one, at=ended[one.row_id])
         if not await credentials.insert(tx, made):
             raise CredentialTaken
         if activates(rt, invite):

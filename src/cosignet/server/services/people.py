@@ -12,6 +12,7 @@ from cosignet.core.errors import (
 )
 from cosignet.core.jsontext import JsonValue
 from cosignet.server.ceremony import begin_change, confirm_change, new_credential, record_use
+from cosignet.server.entries import record_revocation
 from cosignet.server.ledger import open_ceremony, take_ceremony
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import approvers, credentials
@@ -101,13 +102,14 @@ async def revoke_passkey(rt: Runtime, session: Session, row_id: str, credential:
         # Two passkeys that end each other at once would each see the other alive.
         await tx.lock("approvers", approver_id)
         await record_use(tx, known)
-        if not await credentials.revoke_unless_last(tx, row_id, approver_id):
-            live = [
-                one.row_id
-                for one in await credentials.of_approver(tx, approver_id)
-                if not one.webauthn.revoked
-            ]
+        at = await credentials.revoke_unless_last(tx, row_id, approver_id)
+        known_ones = await credentials.of_approver(tx, approver_id)
+        if at is None:
+            live = [one.row_id for one in known_ones if not one.webauthn.revoked]
             raise LastPasskey if live == [row_id] else NotFound
+        for one in known_ones:
+            if one.row_id == row_id:
+                await record_revocation(rt, tx, one, at=at)
 
 
 async def begin_passkey(rt: Runtime, session: Session, credential: JsonValue) -> dict[str, object]:

@@ -7,10 +7,10 @@ from cosignet.core.encoding import base64url_decode
 from cosignet.core.errors import CeremonyGone, FieldInvalid
 from cosignet.core.jsontext import JsonValue
 from cosignet.core.leaf import assertion_hash
+from cosignet.server.entries import record_credential
 from cosignet.server.ledger import (
     CEREMONY_MS,
     open_ceremony,
-    record_credential,
     take_ceremony,
 )
 from cosignet.server.runtime import Runtime
@@ -48,8 +48,9 @@ async def complete(rt: Runtime, credential_id: str, credential: JsonValue) -> Pr
     """Verify the practice approval and write the credential's log leaf with it as proof.
 
     Raises:
-        CeremonyGone, CeremonyMalformed, CeremonyRefused, Unavailable.
+        CeremonyGone, CeremonyMalformed, CeremonyRefused, Unavailable (LogFull, DiskLow).
     """
+    rt.log.require_room()
     stored = await _practising(rt, credential_id)
     ceremony = await take_ceremony(rt, "practice", stored.row_id)
     parsed = parse_assertion(credential)
@@ -76,7 +77,12 @@ async def complete(rt: Runtime, credential_id: str, credential: JsonValue) -> Pr
 
 
 async def log_unproven(rt: Runtime) -> int:
-    """Write the leaves of credentials that did not practise in time; return how many."""
+    """Write the leaves of credentials that did not practise in time; return how many.
+
+    Raises:
+        Unavailable (LogFull, DiskLow).
+    """
+    rt.log.require_room()
     late = await credentials.unlogged(rt.database.reader, rt.clock() - PROOF_WINDOW_MS, SWEEP_BATCH)
     for stored in late:
         try:

@@ -4,9 +4,6 @@ from cosignet.core.idempotency import IdempotencyKeyReused, Kept, Once
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import idempotency_keys
 
-FORGOTTEN_AT_ONCE = 500
-"""Rows of one transaction, so that no request waits long behind it."""
-
 
 async def find_answer(rt: Runtime, once: Once) -> Kept | None:
     """Return the answer that a request has had before, if it has.
@@ -21,12 +18,3 @@ async def find_answer(rt: Runtime, once: Once) -> Kept | None:
     if request_hash != once.request_hash:
         raise IdempotencyKeyReused
     return kept
-
-
-async def forget(rt: Runtime) -> None:
-    """Forget answers that have been kept long enough."""
-    while await idempotency_keys.any_too_old(rt.database.reader):
-        async with rt.database.transaction() as tx:
-            count = await idempotency_keys.forget(tx, FORGOTTEN_AT_ONCE)
-        if count < FORGOTTEN_AT_ONCE:
-            return

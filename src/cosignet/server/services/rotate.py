@@ -11,8 +11,6 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.secret import PREFIX_CHARACTERS, SECRET_BYTES, digest, mint_api_key
 from cosignet.server.store import api_keys, installation, old_secrets
 
-FORGOTTEN_AT_ONCE = 500
-
 
 async def rotate(
     rt: Runtime,
@@ -52,12 +50,3 @@ def _rotated(key: ApiKey, secret: str, now: int, overlap_seconds: int) -> ApiKey
         rotated_at=now,
         old_secret_ends_at=now + overlap_seconds * 1000,
     )
-
-
-async def forget_ended(rt: Runtime) -> None:
-    """Forget secrets that were replaced and have ended."""
-    while await old_secrets.any_ended(rt.database.reader):
-        async with rt.database.transaction() as tx:
-            count = await old_secrets.forget(tx, FORGOTTEN_AT_ONCE)
-        if count < FORGOTTEN_AT_ONCE:
-            return

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from cosignet.core.access import ApiKey
-from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.confirmation import Confirmation, Wanted
 from cosignet.core.errors import NotFound
 from cosignet.server.ledger import current, visible
 from cosignet.server.runtime import Runtime, Share
@@ -24,11 +24,17 @@ class Page:
 
 
 async def get(
-    rt: Runtime, confirmation_id: str, *, view: str | None = None, wait_seconds: float = 0
+    rt: Runtime,
+    confirmation_id: str,
+    *,
+    view: str | None = None,
+    wait_seconds: float = 0,
+    address: str | None = None,
 ) -> Confirmation:
     """Return a confirmation to its page, as soon as it is decided or after `wait_seconds`.
 
-    `view` is the secret of a browser in which a private one was unlocked.
+    `view` is the secret of a browser in which a private one was unlocked; `address` is where that
+    browser is, if that is known.
 
     Raises:
         NotFound: there is none.
@@ -40,8 +46,11 @@ async def get(
     found = await visible(rt, confirmation_id, view)
     if found.decided or not wait_seconds:
         return found
-    page = Share(f"page {confirmation_id}", rt.limits.held_per_page)
-    with rt.waiters.place(page, of_all=rt.limits.held_per_node):
+    del found  # as in `_wait`
+    shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
+    if address is not None:
+        shares.append(Share(f"address {address}", rt.limits.held_per_address))
+    with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
         found = await _wait(rt, confirmation_id, wait_seconds)
     return await visible(rt, confirmation_id, view) if found.private else found
 
@@ -60,6 +69,7 @@ async def get_own(
         raise NotFound
     if found.decided or not wait_seconds:
         return found
+    del found  # as in `_wait`
     shares = (
         Share(f"key {key.id}", rt.limits.held_per_key),
         Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
@@ -71,7 +81,7 @@ async def get_own(
 async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confirmation:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
-    with rt.waiters.register(confirmation_id) as woken:
+    with rt.waiters.register(confirmation_id) as waiter:
         while True:
             found = await current(rt, confirmation_id)
             left = deadline - loop.time()
@@ -80,15 +90,16 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             until_expiry = (found.expires_at - rt.clock()) / 1000
             # Late by this node's clock and pending all the same: the database's clock is behind.
             until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
-            await _sleep(woken, min(left, until_look, rt.database.poll_seconds))
+            # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
+            del found
+            await waiter.sleep(min(left, until_look, rt.database.poll_seconds))
 
 
 async def page(
     rt: Runtime,
     key: ApiKey,
+    wanted: Wanted,
     *,
-    status: Status | None,
-    approver: str | None,
     before: tuple[int, str] | None,
     limit: int,
 ) -> Page:
@@ -97,8 +108,7 @@ async def page(
     items = await confirmations.page(
         rt.database.reader,
         key.organisation_id,
-        status=status,
-        approver=approver,
+        wanted,
         before=before,
         limit=limit + 1,
     )
@@ -117,12 +127,3 @@ async def expire_due(rt: Runtime) -> int:
         count += len(ids)
         if len(ids) < EXPIRY_BATCH:
             return count
-
-
-async def _sleep(woken: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await woken.wait()
-    except TimeoutError:
-        pass
-    woken.clear()

@@ -1,35 +1,70 @@
-"""Rows that are inserted together: one statement for many of them."""
+"""Rows that are inserted together: one statement for many of them, as far as there is room."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 
-from cosignet.server.store.db import SqlValue
+from cosignet.server.store.db import Room, SqlValue
 
 ROWS_MAX = 64
 """Rows of one statement; each engine takes some ten thousand values at least."""
+
+
+@dataclass(slots=True)
+class Addition:
+    """One row; whether it has been inserted."""
+
+    values: tuple[SqlValue, ...]
+    room: Room | None = None
+    """None: there is always room."""
+    made: bool = False
 
 
 class Additions:
     """Rows still to be inserted, those of one table side by side."""
 
     def __init__(self) -> None:
-        self._rows: defaultdict[str, list[tuple[SqlValue, ...]]] = defaultdict(list)
+        self._rows: defaultdict[str, list[Addition]] = defaultdict(list)
 
     def __bool__(self) -> bool:
         return bool(self._rows)
 
-    def add(self, insertion: str, values: tuple[SqlValue, ...]) -> None:
+    def add(self, insertion: str, addition: Addition) -> None:
         """Add a row; `insertion` is `INSERT INTO table (columns)`."""
-        self._rows[insertion].append(values)
+        self._rows[insertion].append(addition)
 
-    def statements(self) -> Iterator[tuple[str, tuple[SqlValue, ...]]]:
-        """Yield statements that insert everything, with their values."""
+    @property
+    def rooms(self) -> list[Room]:
+        """The rooms in which these rows have to fit, each once."""
+        rooms = (row.room for rows in self._rows.values() for row in rows)
+        return list(dict.fromkeys(room for room in rooms if room is not None))
+
+    def statements(self, ask: Callable[[Room], int]) -> Iterator[tuple[str, tuple[SqlValue, ...]]]:
+        """Yield statements that insert everything there is room for, with their values.
+
+        `ask` tells how many rows fit, once for those that are inserted into the same room.
+        """
         for insertion, rows in self._rows.items():
-            for start in range(0, len(rows), ROWS_MAX):
-                some = rows[start : start + ROWS_MAX]
-                values = tuple(value for row in some for value in row)
-                yield _statement(insertion, len(some), len(some[0])), values
+            fitting = list(_fitting(rows, ask))
+            for start in range(0, len(fitting), ROWS_MAX):
+                some = fitting[start : start + ROWS_MAX]
+                values = tuple(value for row in some for value in row.values)
+                yield _statement(insertion, len(some), len(some[0].values)), values
+                for row in some:
+                    row.made = True
+
+
+def _fitting(rows: list[Addition], ask: Callable[[Room], int]) -> Iterator[Addition]:
+    left: dict[Room, int] = {}
+    for row in rows:
+        if row.room is not None:
+            if row.room not in left:
+                left[row.room] = ask(row.room)
+            left[row.room] -= 1
+            if left[row.room] < 0:
+                continue
+        yield row
 
 
 def one_row(insertion: str, columns: int) -> str:

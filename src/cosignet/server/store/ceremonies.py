@@ -20,7 +20,6 @@ class Ceremony:
 
 async def open_(tx: Transaction, ceremony: Ceremony) -> None:
     """Store a prompt; an older one for the same purpose and subject is gone with it."""
-    await tx.execute("DELETE FROM ceremonies WHERE expires_at <= clock_ms()")
     await tx.execute(
         "INSERT INTO ceremonies (purpose, subject, organisation_id, challenge, user_handle,"
         " expires_at) VALUES ($1, $2, $3, $4, $5, $6)"

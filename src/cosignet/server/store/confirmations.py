@@ -14,9 +14,10 @@ from cosignet.core.confirmation import (
     RejectReason,
     Signature,
     Status,
+    Wanted,
 )
 from cosignet.core.match_code import MatchCode
-from cosignet.server.store.db import Database, Reader, Row, SqlValue, Transaction
+from cosignet.server.store.db import Database, Reader, Room, Row, SqlValue, Transaction
 
 TOPIC = "confirmation"
 """Notified with a confirmation's id when it leaves `pending`."""
@@ -43,15 +44,17 @@ _INSERTION = (
     " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
     " match_choices, status, created_at, expires_at)"
 )
+_EVER, _NEVER = 2**62, -(2**62)
+"""After and before all times."""
 _APPROVER_ID, _PRIVATE, _STATUS = 4, 12, 13
 """Where in a row three of the fields stand."""
 _MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
 """Where the parts begin."""
 
 
-async def insert(database: Database, confirmation: Confirmation) -> None:
-    """Store a new pending confirmation."""
-    await database.append(_INSERTION, *_new_row(confirmation))
+async def insert(database: Database, confirmation: Confirmation, room: Room) -> bool:
+    """Store a new pending confirmation; whether there was room for it."""
+    return await database.append(_INSERTION, *_new_row(confirmation), room=room)
 
 
 def append(tx: Transaction, confirmation: Confirmation) -> None:
@@ -89,23 +92,27 @@ async def get(reader: Reader, confirmation_id: str) -> Confirmation | None:
 async def page(
     reader: Reader,
     organisation_id: str,
+    wanted: Wanted,
     *,
-    status: Status | None,
-    approver: str | None,
     before: tuple[int, str] | None,
     limit: int,
 ) -> list[Confirmation]:
     """Return an organisation's confirmations, newest first, older than `before` (time, id)."""
-    at, last = before or (2**62, "")
+    until = _EVER if wanted.until is None else wanted.until
+    # No id comes before the empty text: with it, what was created at that time is left out.
+    at, last = min(before or (_EVER, ""), (until, ""))
     rows = await reader.fetch(
         _SELECT + "WHERE c.organisation_id = $1 AND (c.created_at, c.id) < ($2, $3)"
         " AND (c.status = $4 OR $4 = '') AND (a.username = $5 OR $5 = '')"
-        " ORDER BY c.created_at DESC, c.id DESC LIMIT $6",
+        " AND (c.requester = $6 OR $6 = '') AND c.created_at >= $7"
+        " ORDER BY c.created_at DESC, c.id DESC LIMIT $8",
         organisation_id,
         at,
         last,
-        status or "",
-        approver or "",
+        wanted.status or "",
+        wanted.approver or "",
+        wanted.requester or "",
+        _NEVER if wanted.since is None else wanted.since,
         limit,
     )
     return [_confirmation(row) for row in rows]
@@ -208,17 +215,17 @@ async def by_evidence(reader: Reader, evidence_id: str) -> Confirmation | None:
 
 async def consume(
     tx: Transaction, confirmation_id: str, *, api_key_id: str, token_hash: bytes
-) -> bool:
-    """Use an approval up; whether this call was the first."""
-    changed = await tx.execute(
+) -> int | None:
+    """Use an approval up; return when (unix ms), or None if another call was first."""
+    row = await tx.fetch_one(
         "UPDATE confirmations SET consumed_at = clock_ms(), consumed_by = $2,"
         " consume_token_hash = $3"
-        " WHERE id = $1 AND status = 'approved' AND consumed_at IS NULL",
+        " WHERE id = $1 AND status = 'approved' AND consumed_at IS NULL RETURNING consumed_at",
         confirmation_id,
         api_key_id,
         token_hash,
     )
-    return changed == 1
+    return None if row is None else row["consumed_at"]
 
 
 async def consumed_with(reader: Reader, confirmation_id: str, token_hash: bytes) -> bool:
@@ -233,16 +240,16 @@ async def consumed_with(reader: Reader, confirmation_id: str, token_hash: bytes)
 
 async def record_outcome(
     tx: Transaction, confirmation_id: str, *, result: OutcomeResult, note: str | None
-) -> bool:
-    """Record what became of a consumed approval; whether this call was the first."""
-    changed = await tx.execute(
+) -> int | None:
+    """Record what became of a consumed approval; return when (unix ms), None if not the first."""
+    row = await tx.fetch_one(
         "UPDATE confirmations SET outcome = $2, outcome_note = $3, outcome_at = clock_ms()"
-        " WHERE id = $1 AND consumed_at IS NOT NULL AND outcome IS NULL",
+        " WHERE id = $1 AND consumed_at IS NOT NULL AND outcome IS NULL RETURNING outcome_at",
         confirmation_id,
         result,
         note,
     )
-    return changed == 1
+    return None if row is None else row["outcome_at"]
 
 
 async def _decide(tx: Transaction, confirmation_id: str, sql: str, *values: SqlValue) -> int | None:

@@ -2,15 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from cosignet.core.errors import SetupError, Unavailable
+from cosignet.core.errors import SetupError
 from cosignet.server.store.db import Database
 from cosignet.server.store.migrate import migrate
 from cosignet.server.store.postgres import PostgresDatabase
-from cosignet.server.store.postgres_wire import check_server, connect, disconnect, is_outage
+from cosignet.server.store.postgres_wire import check_server, connect, disconnect, setting_up
 from cosignet.server.store.sqlite import SqliteDatabase
 from cosignet.server.store.sqlite_file import hold_exclusively
 
@@ -47,7 +46,7 @@ async def store_exists(url: str) -> bool:
     """
     if not is_shared(url):
         return sqlite_path(url).exists()
-    with _setting_up():
+    with setting_up():
         wire = await connect(url, "looks")
     try:
         [row] = await wire.fetch("SELECT to_regclass('schema_migrations') IS NOT NULL AS found")
@@ -103,7 +102,7 @@ async def _open(path: Path, clock: Callable[[], int]) -> SqliteDatabase:
 
 
 async def _open_shared(url: str) -> tuple[Database, list[str]]:
-    with _setting_up():
+    with setting_up():
         wire = await connect(url, "looks")
         try:
             await check_server(wire)
@@ -116,21 +115,3 @@ async def _open_shared(url: str) -> tuple[Database, list[str]]:
         finally:
             await patient.close()
     return PostgresDatabase(url), applied
-
-
-@contextmanager
-def _setting_up() -> Generator[None]:
-    """Say what keeps a server from starting; the driver's words name no password."""
-    try:
-        yield
-    except Unavailable as refusal:
-        cause = refusal.__cause__ or refusal
-        raise SetupError(f"The database cannot be used now: {_words(cause)}.") from refusal
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        raise SetupError(f"The database cannot be used: {_words(error)}.") from error
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__

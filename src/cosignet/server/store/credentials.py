@@ -112,36 +112,38 @@ async def flag(tx: Transaction, credential_id: bytes) -> None:
     )
 
 
-async def revoke_unless_activated(tx: Transaction, approver_id: str) -> int:
-    """End the passkeys of an approver whom nobody has activated; return how many."""
-    return await tx.execute(
+async def revoke_unless_activated(tx: Transaction, approver_id: str) -> dict[str, int]:
+    """End the passkeys of an approver whom nobody has activated; return which, and when."""
+    rows = await tx.fetch(
         "UPDATE credentials SET revoked_at = clock_ms() WHERE approver_id = $1"
         " AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM approvers a"
-        "  WHERE a.id = $1 AND a.activated_at IS NULL)",
+        "  WHERE a.id = $1 AND a.activated_at IS NULL) RETURNING id, revoked_at",
         approver_id,
     )
+    return {row["id"]: row["revoked_at"] for row in rows}
 
 
-async def revoke(tx: Transaction, row_id: str) -> bool:
-    """End a credential; whether that changed anything."""
-    changed = await tx.execute(
-        "UPDATE credentials SET revoked_at = clock_ms() WHERE id = $1 AND revoked_at IS NULL",
+async def revoke(tx: Transaction, row_id: str) -> int | None:
+    """End a credential; return when (unix ms), or None if it had ended."""
+    row = await tx.fetch_one(
+        "UPDATE credentials SET revoked_at = clock_ms() WHERE id = $1 AND revoked_at IS NULL"
+        " RETURNING revoked_at",
         row_id,
     )
-    return changed == 1
+    return None if row is None else row["revoked_at"]
 
 
-async def revoke_unless_last(tx: Transaction, row_id: str, approver_id: str) -> bool:
-    """End one of an approver's credentials; whether it was live and not the only one."""
-    changed = await tx.execute(
+async def revoke_unless_last(tx: Transaction, row_id: str, approver_id: str) -> int | None:
+    """End one of an approver's credentials; None if it was not live, or the only one."""
+    row = await tx.fetch_one(
         "UPDATE credentials SET revoked_at = clock_ms()"
         " WHERE id = $1 AND approver_id = $2 AND revoked_at IS NULL"
         " AND EXISTS (SELECT 1 FROM credentials o WHERE o.approver_id = $2"
-        "  AND o.id <> $1 AND o.revoked_at IS NULL)",
+        "  AND o.id <> $1 AND o.revoked_at IS NULL) RETURNING revoked_at",
         row_id,
         approver_id,
     )
-    return changed == 1
+    return None if row is None else row["revoked_at"]
 
 
 def _stored(row: Row) -> StoredCredential:

@@ -6,8 +6,9 @@ keeps others from changing the rows it found until the transaction ends; SQLite,
 writer, leaves it out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 SqlValue: TypeAlias = "str | int | bytes | bool | None"
@@ -16,6 +17,44 @@ Listener: TypeAlias = Callable[[str | None], None]
 """Is told the key of what changed, after the change is durable; None: some may have been missed."""
 Lockable: TypeAlias = Literal["organisations", "api_keys", "approvers", "invites", "confirmations"]
 """Tables whose rows are locked by their id."""
+
+
+class Observer(Protocol):
+    """Is told how commits went."""
+
+    def now(self) -> float:
+        """Return seconds that only differences mean something of."""
+        ...
+
+    def committed(self, writers: int, seconds: float) -> None:
+        """Learn of a commit that so many shared."""
+        ...
+
+    def commit_failed(self) -> None:
+        """Learn of a commit that failed."""
+        ...
+
+
+class Unobserved:
+    """An observer that does not look."""
+
+    def now(self) -> float:
+        """Return nothing of meaning."""
+        return 0.0
+
+    def committed(self, writers: int, seconds: float) -> None:
+        """Forget it."""
+
+    def commit_failed(self) -> None:
+        """Forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many rows may still be inserted: a SELECT of one number, and its values."""
+
+    sql: str
+    values: tuple[SqlValue, ...]
 
 
 class Row(Protocol):
@@ -88,6 +127,13 @@ class Claim(Protocol):
 class Database(Protocol):
     """One node's door to the store."""
 
+    observer: Observer
+
+    @property
+    def connections(self) -> Mapping[str, tuple[int, int]]:
+        """By what they are for, how many connections are in use and how many there may be."""
+        ...
+
     @property
     def poll_seconds(self) -> float:
         """How often whoever waits looks by themself, in case that a notification was lost."""
@@ -113,10 +159,13 @@ class Database(Protocol):
         """
         ...
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert one row, durably; rows that come at the same time are inserted together.
 
-        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns.
+        `insertion` is `INSERT INTO table (columns)`, `values` are those of the columns. Where there
+        is no `room` for it, nothing is inserted and the answer is False. Each room is asked for
+        once for the rows that are inserted together, right before them: what other transactions
+        and nodes insert at that moment, and rows with another room, do not count yet.
 
         Raises:
             Unavailable: it could not be made durable; the row will never be visible.

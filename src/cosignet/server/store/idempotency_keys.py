@@ -51,27 +51,3 @@ async def get(reader: Reader, once: Once) -> tuple[bytes, Kept] | None:
     if row is None:
         return None
     return row["request_hash"], Kept(row["status"], row["answer"], row["location"])
-
-
-async def any_too_old(reader: Reader) -> bool:
-    """Whether there is something to forget."""
-    row = await reader.fetch_one(
-        "SELECT 1 AS found FROM idempotency_keys WHERE created_at <= clock_ms() - $1 LIMIT 1",
-        IDEMPOTENCY_MS,
-    )
-    return row is not None
-
-
-async def forget(tx: Transaction, limit: int) -> int:
-    """Forget some that are too old; return how many.
-
-    Their age is looked at outside, too: PostgreSQL asks that again of a row which a request has
-    meanwhile made its own.
-    """
-    return await tx.execute(
-        "DELETE FROM idempotency_keys WHERE created_at <= clock_ms() - $1"
-        " AND (api_key_id, key_hash) IN (SELECT api_key_id, key_hash FROM idempotency_keys"
-        "  WHERE created_at <= clock_ms() - $1 ORDER BY created_at LIMIT $2)",
-        IDEMPOTENCY_MS,
-        limit,
-    )

@@ -1,9 +1,11 @@
 """What this installation is bound to; written once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.db import Reader, Transaction
+from cosignet.server.store.db import Reader, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,33 @@ class Installation:
     encryption_key_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a database, or a backup of one, belongs to, and how far it was migrated."""
+
+    installation: Installation | None
+    applied: dict[str, str]
+    """Migrations by name, with their hashes."""
+
+
+Accept: TypeAlias = Callable[[Contents], None]
+"""Raises SetupError if a backup must not be restored here."""
+
+
 async def get(reader: Reader) -> Installation | None:
     """Return what was recorded at first start, if there was one."""
     row = await reader.fetch_one("SELECT * FROM installation WHERE id = 1")
-    if row is None:
-        return None
+    return None if row is None else installation_of(row)
+
+
+async def contents(reader: Reader) -> Contents:
+    """Return what the database belongs to, and how far it was migrated."""
+    rows = await reader.fetch("SELECT name, sha256 FROM schema_migrations")
+    return Contents(await get(reader), {row["name"]: row["sha256"] for row in rows})
+
+
+def installation_of(row: Row) -> Installation:
+    """Read a row of the table."""
     return Installation(
         public_url=row["public_url"],
         rp_id=row["rp_id"],
@@ -46,6 +70,8 @@ async def record(tx: Transaction, installation: Installation) -> None:
 
 async def rebind(tx: Transaction, installation: Installation) -> bool:
     """Change the URL as long as nothing depends on it; whether that was so."""
+    # Waits for registrations that have begun; the next statement sees what they made.
+    await probe(tx)
     changed = await tx.execute(
         "UPDATE installation SET public_url = $1, rp_id = $2, origin = $3, log_origin = $4"
         " WHERE id = 1 AND NOT EXISTS (SELECT 1 FROM leaves)"
@@ -56,6 +82,14 @@ async def rebind(tx: Transaction, installation: Installation) -> bool:
         installation.log_origin,
     )
     return changed == 1
+
+
+async def is_bound_to(tx: Transaction, public_url: str) -> bool:
+    """Whether the store belongs to a public URL, which stays so until the transaction ends."""
+    row = await tx.fetch_one(
+        "SELECT 1 AS found FROM installation WHERE id = 1 AND public_url = $1 FOR SHARE", public_url
+    )
+    return row is not None
 
 
 async def now(reader: Reader) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from cosignet.core.leaf import ENTRY_BYTES_MAX
 from cosignet.server.store.db import Reader, Row, Transaction
 
 
@@ -29,7 +30,13 @@ class Leaf:
 
 
 def append(tx: Transaction, leaf: NewLeaf) -> None:
-    """Record a leaf. A subject has one of each kind: a second one lets no transaction succeed."""
+    """Record a leaf. A subject has one of each kind: a second one lets no transaction succeed.
+
+    Raises:
+        ValueError: its entry is larger than any log takes; nothing may be decided with it.
+    """
+    if len(leaf.entry) > ENTRY_BYTES_MAX:
+        raise ValueError(f"a log entry of {len(leaf.entry)} bytes")
     tx.append(
         "INSERT INTO leaves (organisation_id, subject, kind, entry, opening, created_at)",
         leaf.organisation_id,

@@ -33,6 +33,12 @@ async def before(reader: Reader, size: int, limit: int) -> list[Head]:
     return [_head(row) for row in rows]
 
 
+async def after(reader: Reader, size: int, limit: int) -> list[Head]:
+    """Return heads above a size, oldest first."""
+    rows = await reader.fetch(_SELECT + "WHERE size > $1 ORDER BY size LIMIT $2", size, limit)
+    return [_head(row) for row in rows]
+
+
 async def insert(tx: Transaction, head: Head) -> None:
     """Store a head. A second one of a size lets no transaction succeed."""
     await tx.execute(

@@ -30,18 +30,29 @@ async def migrate(database: Database) -> list[str]:
     Raises:
         SetupError: the database was made by a newer program, or an applied file was edited.
     """
-    known = dict(migrations())
     # What is missing is read in the transaction that adds it: of two processes that start
     # together, the second finds nothing left to do.
     async with database.transaction() as tx:
         await tx.execute(_JOURNAL)
         rows = await tx.fetch("SELECT name, sha256 FROM schema_migrations")
         applied: dict[str, str] = {row["name"]: row["sha256"] for row in rows}
-        _check(applied, known)
-        pending = [name for name in known if name not in applied]
-        for name in pending:
-            await _apply(tx, name, known[name])
-    return pending
+        missing = missing_of(applied)
+        for name, text in missing.items():
+            await _apply(tx, name, text)
+    return list(missing)
+
+
+def missing_of(applied: Mapping[str, str]) -> dict[str, str]:
+    """Return the migrations, name and text, that a database lacks which has had these.
+
+    `applied` holds their hashes by name.
+
+    Raises:
+        SetupError: the database was made by a newer program, or an applied file was edited.
+    """
+    known = dict(migrations())
+    _check(applied, known)
+    return {name: text for name, text in known.items() if name not in applied}
 
 
 async def _apply(tx: Transaction, name: str, text: str) -> None:

@@ -43,20 +43,3 @@ async def owner(reader: Reader, key_hash: bytes) -> tuple[str, str] | None:
         key_hash,
     )
     return None if row is None else (row["organisation_id"], row["api_key_id"])
-
-
-async def any_ended(reader: Reader) -> bool:
-    """Whether there is something to forget."""
-    row = await reader.fetch_one(
-        "SELECT 1 AS found FROM old_secrets WHERE ends_at <= clock_ms() LIMIT 1"
-    )
-    return row is not None
-
-
-async def forget(tx: Transaction, limit: int) -> int:
-    """Forget some that have ended; return how many."""
-    return await tx.execute(
-        "DELETE FROM old_secrets WHERE key_hash IN (SELECT key_hash FROM old_secrets"
-        " WHERE ends_at <= clock_ms() ORDER BY ends_at LIMIT $1)",
-        limit,
-    )

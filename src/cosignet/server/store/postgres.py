@@ -1,10 +1,12 @@
 """PostgreSQL: a server of its own, behind any number of nodes.
 
 Each transaction has a connection of its own and commits on its own; the server groups their syncs.
+Rows that are appended at the same time are one statement.
 READ COMMITTED: the condition inside an UPDATE decides, looked at again after waiting for a row that
 another transaction held. What depends on other rows than the one it changes locks them first
-(`Transaction.lock`, `FOR SHARE`), in this order: organisation, API key, approvers by id, invite,
-confirmation, credential. Whoever needs two takes them in that order, so nobody waits in a circle.
+(`Transaction.lock`, `FOR SHARE`), in this order: installation, organisation, API key, approvers by
+id, invite, confirmation, credential. Whoever needs two takes them in that order, so nobody waits in
+a circle.
 
 A connection that is lost while a commit runs leaves everybody in doubt: the caller gets
 `Unavailable`, and whoever reads next reads the truth.
@@ -12,19 +14,19 @@ A connection that is lost while a commit runs leaves everybody in doubt: the cal
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Listener, SqlValue
+from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
+from cosignet.server.store.postgres_append import Appender
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_transaction import (
     CHANNEL,
     PostgresReader,
     PostgresTransaction,
-    insert_alone,
 )
 from cosignet.server.store.postgres_wire import KEEPALIVE, Wire, connect, is_outage, unavailable
 
@@ -58,7 +60,7 @@ class _Block:
     async def __aexit__(self, _: object, refusal: BaseException | None, traceback: object) -> None:
         try:
             if refusal is None:
-                await self._transaction.commit()
+                await self._database.observed(self._transaction.commit())
             else:
                 await self._transaction.roll_back()
         finally:
@@ -99,8 +101,10 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, patient: bool = False) -> None:
         """Know the database of a URL; connections are opened when they are needed."""
+        self.observer: Observer = Unobserved()
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self.writers = Pool(partial(connect, url, "writes", patient=patient), WRITERS)
+        self._appender = Appender(self.writers, self.observed)
         self._readers = Pool(partial(connect, url, "reads"), READERS)
         self._claims = Pool(partial(connect, url, "elects"), CLAIMS)
         self._listener = PostgresListener(
@@ -112,13 +116,25 @@ class PostgresDatabase:
         """Begin a transaction, as `Database` says; here all of them can be undone."""
         return _Block(self)
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says."""
-        wire = await self.writers.acquire()
+        return await self._appender.append(insertion, values, room)
+
+    async def observed(self, commit: Coroutine[None, None, None], writers: int = 1) -> None:
+        """Commit what so many share, and let the observer know how that went."""
+        began = self.observer.now()
         try:
-            await insert_alone(wire, insertion, values)
-        finally:
-            self.writers.release(wire)
+            await commit
+        except Exception:
+            self.observer.commit_failed()
+            raise
+        self.observer.committed(writers, self.observer.now() - began)
+
+    @property
+    def connections(self) -> dict[str, tuple[int, int]]:
+        """How many connections of each pool are in use, and how many there may be."""
+        pools = {"writes": self.writers, "reads": self._readers}
+        return {name: (pool.used, pool.size) for name, pool in pools.items()}
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, from any node."""
@@ -173,6 +189,7 @@ class PostgresDatabase:
     async def close(self) -> None:
         """Let running transactions end, then close."""
         await self._listener.close()
+        await self._appender.close()
         await self.writers.close()
         await self._readers.close()
         await self._claims.close()

@@ -16,7 +16,9 @@ class Pool:
 
     def __init__(self, connect: Callable[[], Awaitable[Wire]], size: int) -> None:
         self._connect = connect
-        self._size = size
+        self.size = size
+        self.used = 0
+        """How many are lent."""
         self._free = asyncio.Semaphore(size)
         self._idle: list[Wire] = []
 
@@ -34,6 +36,7 @@ class Pool:
                 raise Unavailable("every connection to the database is busy") from None
         else:
             await self._free.acquire()
+        self.used += 1
         # The last one used is the one that is surely alive.
         while self._idle:
             wire = self._idle.pop()
@@ -50,7 +53,7 @@ class Pool:
             opening.add_done_callback(self._keep)
             raise
         except BaseException as error:
-            self._free.release()
+            self._give_back()
             if is_outage(error):
                 raise unavailable(error, "the database cannot be reached") from error
             raise
@@ -58,23 +61,31 @@ class Pool:
     def _keep(self, opened: asyncio.Future[Wire]) -> None:
         """Keep a connection that nobody waits for any more."""
         if opened.cancelled() or opened.exception() is not None:
-            self._free.release()
+            self._give_back()
         else:
             self.release(opened.result())
 
     def release(self, wire: Wire) -> None:
         """Give a connection back; one in which anything is left open is dropped."""
-        if wire.is_closed() or wire.is_in_transaction():
+        if wire.is_closed():
+            # Lost, and so may those be that nobody uses: each would cost somebody an answer.
+            while self._idle:
+                self._idle.pop().terminate()
+        elif wire.is_in_transaction():
             wire.terminate()
         else:
             self._idle.append(wire)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self.used -= 1
         self._free.release()
 
     async def close(self) -> None:
         """Let those who have a connection end, then close all."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                for _ in range(self._size):
+                for _ in range(self.size):
                     await self._free.acquire()
         except TimeoutError:
             pass  # what still runs has connections of its own, which end with the process

@@ -1,12 +1,13 @@
 """Reading PostgreSQL, and one transaction of it."""
 
+import asyncio
 import logging
 from collections.abc import Callable
-from typing import Never
+from typing import Any, Never, TypeAlias
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.additions import Additions
-from cosignet.server.store.db import Found, Lockable, Row, SqlValue
+from cosignet.server.store.additions import Addition, Additions
+from cosignet.server.store.db import Found, Lockable, Room, Row, SqlValue
 from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_wire import Wire, is_outage, is_spent, spelled, unavailable
 
@@ -23,6 +24,7 @@ _LOCK: dict[Lockable, str] = {
     "confirmations": "SELECT 1 FROM confirmations WHERE id = $1 FOR NO KEY UPDATE",
 }
 """NO KEY: rows that refer to a locked one can still be written."""
+_Question: TypeAlias = tuple[str, tuple[SqlValue, ...]]
 log = logging.getLogger("cosignet")
 
 
@@ -31,16 +33,12 @@ class PostgresReader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._asked: dict[_Question, asyncio.Future[Any]] = {}
+        """What is going to be asked as soon as a connection is free."""
 
     async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
         """Return all rows."""
-        wire = await self._pool.acquire()
-        try:
-            return await wire.fetch(spelled(sql), *values)
-        except BaseException as error:
-            _fail(wire, error, _NOT_READ)
-        finally:
-            self._pool.release(wire)
+        return await self._fetch(await self._pool.acquire(), sql, values)
 
     async def fetch_one(self, sql: str, *values: SqlValue) -> Row | None:
         """Return the first row, if any."""
@@ -48,9 +46,39 @@ class PostgresReader:
         return rows[0] if rows else None
 
     async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
-        """Return what `make` makes of the first row, if any."""
-        row = await self.fetch_one(sql, *values)
-        return None if row is None else make(row)
+        """Return what `make` makes of the first row, if any.
+
+        Those who come with the same question before it is put share the answer: it is as new as if
+        each had asked.
+        """
+        question = (sql, values)
+        found = self._asked.get(question)
+        if found is None:
+            found = self._asked[question] = asyncio.ensure_future(self._find(make, question))
+            found.add_done_callback(_see)
+        return await asyncio.shield(found)
+
+    async def _find(self, make: Callable[[Row], Found], question: _Question) -> Found | None:
+        try:
+            wire = await self._pool.acquire()
+        finally:
+            del self._asked[question]
+        rows = await self._fetch(wire, *question)
+        return make(rows[0]) if rows else None
+
+    async def _fetch(self, wire: Wire, sql: str, values: tuple[SqlValue, ...]) -> list[Row]:
+        try:
+            return await wire.fetch(spelled(sql), *values)
+        except BaseException as error:
+            _fail(wire, error, _NOT_READ)
+        finally:
+            self._pool.release(wire)
+
+
+def _see(found: asyncio.Future[Any]) -> None:
+    """Look at a failure that nobody is left to be told of."""
+    if not found.cancelled():
+        found.exception()
 
 
 class PostgresTransaction:
@@ -97,7 +125,7 @@ class PostgresTransaction:
 
     def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row when the transaction ends."""
-        self._additions.add(insertion, values)
+        self._additions.add(insertion, Addition(values))
 
     async def lock(self, table: Lockable, id_: str) -> None:
         """Wait until no other transaction holds this row, and hold it until this one ends."""
@@ -114,7 +142,7 @@ class PostgresTransaction:
             Unavailable: the connection was lost meanwhile, and only reading again tells whether it
                 was committed; or the server has refused it.
         """
-        for statement, values in self._additions.statements():
+        for statement, values in self._additions.statements(_always):
             await self.execute(statement, *values)
         telling = "".join(
             f"SELECT pg_notify({_quoted(CHANNEL)}, {_quoted(f'{topic} {key}')});"
@@ -143,17 +171,27 @@ class PostgresTransaction:
             _fail(self._wire, error, refusal)
 
 
-async def insert_alone(wire: Wire, insertion: str, values: tuple[SqlValue, ...]) -> None:
-    """Insert one row by a statement that is a transaction of its own.
+async def fetch_alone(wire: Wire, sql: str, values: tuple[SqlValue, ...]) -> list[Row]:
+    """Return the rows of a statement that is a transaction of its own.
 
     Raises:
-        Unavailable: it was not inserted; or the connection was lost, and nobody knows.
+        Unavailable: the database is away.
     """
-    rows = Additions()
-    rows.add(insertion, values)
-    for statement, all_values in rows.statements():
+    try:
+        return await wire.fetch(spelled(sql), *values)
+    except BaseException as error:
+        _fail(wire, error, _NOT_READ)
+
+
+async def insert_together(wire: Wire, additions: Additions, ask: Callable[[Room], int]) -> None:
+    """Insert rows of one table by a statement that is a transaction of its own, as many as fit.
+
+    Raises:
+        Unavailable: none was inserted; or the connection was lost, and nobody knows.
+    """
+    for statement, values in additions.statements(ask):
         try:
-            await wire.execute(spelled(statement), *all_values)
+            await wire.execute(spelled(statement), *values)
         except BaseException as error:
             _fail(wire, error, _UNKNOWN)
 
@@ -167,6 +205,10 @@ def _fail(wire: Wire, error: BaseException, refusal: str) -> Never:
         log.error("the database failed: %s: %s", type(error).__name__, error)
         raise unavailable(error, refusal) from error
     raise error
+
+
+def _always(_: Room) -> int:
+    return 1
 
 
 def _quoted(text: str) -> str:

@@ -5,7 +5,8 @@ The driver has no types of its own; what we use of it is written down here.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol, cast
 
@@ -216,3 +217,21 @@ def _code(error: BaseException) -> str | None:
     if not isinstance(error, exceptions.PostgresError):
         return None
     return cast(Any, error).sqlstate or "XX000"
+
+
+@contextmanager
+def setting_up() -> Generator[None]:
+    """Say what keeps a server from starting; the driver's words name no password."""
+    try:
+        yield
+    except Unavailable as refusal:
+        cause = refusal.__cause__ or refusal
+        raise SetupError(f"The database cannot be used now: {_words(cause)}.") from refusal
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        raise SetupError(f"The database cannot be used: {_words(error)}.") from error
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -18,8 +18,7 @@ class PrivateView:
 
 
 async def insert(tx: Transaction, view: PrivateView) -> None:
-    """Begin a view; those that have ended are gone with it."""
-    await tx.execute("DELETE FROM private_views WHERE expires_at <= clock_ms()")
+    """Begin a view."""
     await tx.execute(
         "INSERT INTO private_views (token_hash, organisation_id, confirmation_id, approver_id,"
         " credential_id, created_at, expires_at)"

@@ -20,7 +20,6 @@ async def insert(
 
     `expires_at` is unix milliseconds.
     """
-    await tx.execute("DELETE FROM sessions WHERE expires_at <= clock_ms()")
     await tx.execute(
         "INSERT INTO sessions (token_hash, organisation_id, approver_id, credential_id,"
         " created_at, expires_at) VALUES ($1, $2, $3, $4, clock_ms(), $5)",

@@ -21,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server.store.db import Listener, SqlValue
+from cosignet.server.store.additions import Addition
+from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import SqliteReader
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
@@ -68,6 +69,8 @@ class SqliteDatabase:
         Raises:
             SetupError, sqlite3.Error: it cannot be opened.
         """
+        self.observer: Observer = Unobserved()
+        self.connections: dict[str, tuple[int, int]] = {}
         self._path = path
         self._clock = clock
         self._turn = asyncio.Lock()
@@ -92,11 +95,13 @@ class SqliteDatabase:
         """Begin a transaction, as `Database` says; leaving the block waits for the shared sync."""
         return _Block(self, refuses_first=refuses_first)
 
-    async def append(self, insertion: str, *values: SqlValue) -> None:
+    async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says; those that come together are one statement."""
         group = self._collect()
-        group.additions.add(insertion, values)
+        addition = Addition(values, room)
+        group.additions.add(insertion, addition)
         await group.durable()
+        return addition.made
 
     async def claim(self, duty: int) -> _OnlyNode:
         """Claim a duty, as `Database` says; here nobody else serves."""
@@ -181,6 +186,7 @@ class SqliteDatabase:
         async with self._turn:
             self._group = None
             self._open.clear()
+            began = self.observer.now()
             try:
                 failure = await self._sync(group)
                 if failure is not None and group.connection is not None:
@@ -188,6 +194,10 @@ class SqliteDatabase:
                     await self._replace(group.connection)
             finally:
                 self._open.set()
+        if failure is None:
+            self.observer.committed(group.writers, self.observer.now() - began)
+        else:
+            self.observer.commit_failed()
         # The next group goes first: its commit then runs while this one's answers are written.
         await asyncio.sleep(0)
         group.settle(failure)
@@ -214,7 +224,10 @@ class SqliteDatabase:
         return None
 
     def _write(self, group: Group, connection: Connection) -> None:
-        for statement, values in group.additions.statements():
+        def ask(room: Room) -> int:
+            return connection.run(room.sql, room.values).fetchone()[0]
+
+        for statement, values in group.additions.statements(ask):
             connection.run(statement, values)
         self.sync(connection.raw)
 

@@ -24,6 +24,11 @@ class Group:
         self.broken = False
         self._waiting: list[asyncio.Future[None]] = []
 
+    @property
+    def writers(self) -> int:
+        """How many wait for it."""
+        return len(self._waiting)
+
     async def durable(self) -> None:
         """Return when the commit is synced. Who leaves earlier takes no neighbour along.
 

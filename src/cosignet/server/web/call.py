@@ -3,15 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
 from cosignet.core.access import ApiKey, Session
 from cosignet.core.access_errors import SignInNeeded
+from cosignet.core.address import limited_address
 from cosignet.core.errors import (
     BodyNotObject,
     FieldInvalid,
@@ -35,6 +38,8 @@ _DIGITS_MAX = 16
 _NUL = "\0"
 _NO_NUL = "the character U+0000 is not accepted"
 """PostgreSQL takes it in no text. A payload may hold it: canonical JSON writes it escaped."""
+NO_NUL_PATTERN = "^[^\\u0000]*$"
+"""The same, as JSON Schema says it."""
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -42,6 +47,21 @@ class Body(BaseModel):
     """A request body: unknown fields are refused, and no type is guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell what holds for all of them: which texts are taken, and that null says nothing."""
+        described = handler.resolve_ref_schema(handler(core_schema))
+        required = described.get("required", [])
+        properties: dict[str, Any] = described.get("properties", {})
+        for name, schema in properties.items():
+            if schema.get("type") == "string" and not schema.keys() & {"enum", "format"}:
+                schema.setdefault("pattern", NO_NUL_PATTERN)
+            if name not in required and {"type": "null"} not in schema.get("anyOf", ()):
+                properties[name] = {"anyOf": [schema, {"type": "null"}]}
+        return described
 
 
 class Nothing(Body):
@@ -96,6 +116,13 @@ class Call:
         return self.session
 
     @property
+    def organisation_id(self) -> str | None:
+        """Whose this is, once a guard knows."""
+        if self.key is not None:
+            return self.key.organisation_id
+        return None if self.session is None else self.session.approver.organisation_id
+
+    @property
     def wants_page(self) -> bool:
         """Whether a person reads the answer, and no script."""
         return "text/html" in (self.header("accept") or "")
@@ -134,6 +161,24 @@ class Call:
             if key == wanted:
                 return value.decode("latin-1")
         return None
+
+    def headers(self, name: bytes) -> list[str]:
+        """Return a header as often as it is there; the name is in lower case."""
+        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+
+    @property
+    def address(self) -> str | None:
+        """The address that this call is limited as; None: nobody's."""
+        peer = self.scope["client"]
+        trusted = self.runtime.trusted_proxies
+        if peer is None or not trusted:
+            return None if peer is None else limited_address(peer[0])
+        return limited_address(
+            peer[0],
+            forwarded_for=self.headers(b"x-forwarded-for"),
+            forwarded=self.headers(b"forwarded"),
+            trusted=trusted,
+        )
 
     def query_number(self, name: str, *, default: int, low: int, high: int) -> int:
         """Return a query parameter that is a whole number within bounds.

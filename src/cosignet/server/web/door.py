@@ -9,22 +9,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cosignet.core.access_errors import SignInNeeded
 from cosignet.core.errors import FieldUnknown, NotSupported, Refusal
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
+from cosignet.server.logs import LOGGER, fields
 from cosignet.server.runtime import Runtime
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
-from cosignet.server.web.guards import PAGE
+from cosignet.server.web.guards import PAGE, refuse_key_in_query
 from cosignet.server.web.headers import LOG_PATH, Headers, data_headers, log_headers, page_headers
 from cosignet.server.web.host import Hosts
 from cosignet.server.web.idempotency import answer_once
 from cosignet.server.web.rendering import page
+from cosignet.server.web.request_id import REQUEST_ID_FIELD, request_id_of
 from cosignet.server.web.route import Row
 from cosignet.server.web.router import Router
 from cosignet.server.web.routes import ROUTES
 from cosignet.server.web.static_files import static_files
+from cosignet.server.web.told import CALL, CLIENT_GONE, Told
 
-log = logging.getLogger("cosignet")
-REQUEST_ID_HEADER = b"x-request-id"
-_REQUEST_ID_BYTES = 8
+log = logging.getLogger(LOGGER)
 _DATA_TYPES = (b"application/json", b"application/problem+json")
 
 
@@ -39,8 +40,13 @@ class Door:
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request, or raise the refusal."""
-        call = Call(self._runtime, scope, receive, self._body_bytes_max)
-        return self._elsewhere(call) or await self._inside(call)
+        call = scope[CALL] = Call(self._runtime, scope, receive, self._body_bytes_max)
+        try:
+            refuse_key_in_query(call, self._row.guard)
+            return self._elsewhere(call) or await self._inside(call)
+        except Refusal as refusal:
+            self._row.guard.refused(call, refusal)
+            raise
 
     async def _inside(self, call: Call) -> Response:
         await self._row.guard.check(call)
@@ -95,16 +101,22 @@ class Entrance:
         """Answer one HTTP request; nothing but HTTP is served."""
         if scope["type"] != "http":
             return
-        request_id = self._runtime.random(_REQUEST_ID_BYTES).hex()
+        meter = self._runtime.meter
+        request_id = request_id_of(scope["headers"], self._runtime.random)
+        told = Told(meter, scope, request_id, meter.now())
         try:
             self._hosts.check(scope)
             response = await self._router.answer(scope, receive)
         except ClientDisconnect:
+            told.answered(CLIENT_GONE)
             return
         except Exception as error:
-            response = _refused(Request(scope), _refusal(error, request_id), request_id)
+            refusal = _refusal(error, request_id)
+            told.refused(refusal)
+            response = _refused(Request(scope), refusal, request_id)
         self._complete(scope, response, request_id)
         await response(scope, receive, send)
+        told.answered(response.status_code)
 
     def _complete(self, scope: Scope, response: Response, request_id: str) -> None:
         """Add the headers that every answer has, but for those it has set itself."""
@@ -112,7 +124,7 @@ class Entrance:
         for pair in self._headers(scope["path"], own).items():
             if pair[0] not in own:
                 response.raw_headers.append(pair)
-        response.raw_headers.append((REQUEST_ID_HEADER, request_id.encode()))
+        response.raw_headers.append((REQUEST_ID_FIELD, request_id.encode()))
 
     def _headers(self, path: str, own: Headers) -> Headers:
         if path.startswith(LOG_PATH):
@@ -124,7 +136,7 @@ class Entrance:
 def _refusal(error: Exception, request_id: str) -> Refusal:
     if isinstance(error, Refusal):
         return error
-    log.error("request %s failed", request_id, exc_info=error)
+    log.error("a defect", exc_info=error, extra=fields(requestId=request_id))
     return Defect()
 
 
@@ -152,5 +164,5 @@ def build(runtime: Runtime) -> ASGIApp:
     for row in ROUTES:
         router.add(row.method, row.path, Door(row, runtime).answer)
     for file in static_files():
-        router.add("GET", f"/static/{file.name}", file.answer)
+        router.add("GET", f"/static/{file.name}", file.answer, template="/static/{name}")
     return Entrance(router, runtime)

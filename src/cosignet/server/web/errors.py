@@ -20,6 +20,7 @@ from cosignet.core.idempotency import IN_PROGRESS_RETRY_SECONDS, IdempotencyInPr
 from cosignet.core.request_errors import (
     HeadTooLarge,
     HostMissing,
+    MetricsTokenMissing,
     Misdirected,
     RequestMalformed,
     TooSlow,
@@ -88,6 +89,8 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
         return {"Allow": refusal.detail}
     if isinstance(refusal, SignInNeeded):
         return {"WWW-Authenticate": 'Passkey realm="cosignet"'}
+    if isinstance(refusal, MetricsTokenMissing):
+        return {"WWW-Authenticate": 'Bearer realm="cosignet"'}
     if status == 401:
         return {"WWW-Authenticate": 'ApiKey realm="cosignet"'}
     if isinstance(refusal, IdempotencyInProgress):

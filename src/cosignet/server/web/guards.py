@@ -3,12 +3,30 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from secrets import compare_digest
 
 from cosignet.core.access import Scope
-from cosignet.core.errors import CrossSite, KeyInQuery, ScopeMissing, Unauthenticated
+from cosignet.core.errors import (
+    CrossSite,
+    KeyInQuery,
+    NotFound,
+    Refusal,
+    ScopeMissing,
+    Unauthenticated,
+)
+from cosignet.core.request_errors import MetricsTokenMissing
+from cosignet.server.secret import API_KEY_START
 from cosignet.server.services import access, session
 from cosignet.server.web.call import Call
 from cosignet.server.web.cookies import SESSION_COOKIE, cookie
+from cosignet.server.web.limiting import (
+    count_failed_ceremony,
+    take_for_address,
+    take_for_ceremony,
+    take_for_failed_key,
+    take_for_key,
+)
 
 API_KEY_HEADER = "X-Api-Key"
 _LIKE_A_KEY = re.compile(r"(x-?)?api[-_]?key|key|token|access_token|authorization", re.IGNORECASE)
@@ -21,17 +39,23 @@ class Guard:
     name: str
     check: Callable[[Call], Awaitable[None]]
     scope: Scope | None = None
+    refused: Callable[[Call, Refusal], None] = lambda _, __: None
+    """Is told what a call that was let through was refused with, or why it was not."""
 
 
 def api_key(scope: Scope) -> Guard:
     """Let programs in whose API key has a scope."""
 
     async def check(call: Call) -> None:
-        _refuse_key_in_query(call)
         secret = call.header(API_KEY_HEADER)
         if not secret:
             raise Unauthenticated
-        key = await access.authenticate(call.runtime, secret)
+        try:
+            key = await access.authenticate(call.runtime, secret)
+        except Unauthenticated:
+            take_for_failed_key(call)
+            raise
+        take_for_key(call, key)
         if not key.allows(scope):
             raise ScopeMissing(f"It needs {scope}.", scope=str(scope))
         call.key = key
@@ -49,7 +73,14 @@ async def _check_same_origin(call: Call) -> None:
         raise CrossSite("The browser says that another site sent this.")
 
 
+async def _check_ceremony(call: Call) -> None:
+    take_for_address(call)
+    take_for_ceremony(call)
+    await _check_same_origin(call)
+
+
 async def _check_session(call: Call) -> None:
+    take_for_address(call)
     # A session is an ambient credential: what changes something must come from our own pages.
     if call.scope["method"] not in ("GET", "HEAD"):
         await _check_same_origin(call)
@@ -60,20 +91,55 @@ async def _let_through(_: Call) -> None:
     pass
 
 
-CEREMONY = Guard("ceremony", _check_same_origin)
+async def _check_page(call: Call) -> None:
+    take_for_address(call)
+
+
+CEREMONY = Guard("ceremony", _check_ceremony, refused=count_failed_ceremony)
 """State-changing calls of our own pages; what they carry (link, passkey) is their authority."""
 
 SESSION = Guard("session", _check_session)
 """What somebody sees and changes who has signed in; changes need a passkey's answer besides."""
 
-PAGE = Guard("page", _let_through)
+PAGE = Guard("page", _check_page)
 """Pages and their data: whoever has the link may look."""
 
 PUBLIC = Guard("public", _let_through)
 """Says nothing about anybody."""
 
 
-def _refuse_key_in_query(call: Call) -> None:
-    for name in call.query_parameters:
-        if _LIKE_A_KEY.fullmatch(name):
+LOG = Guard("log", _check_page)
+"""The transparency log: anybody, from any site, as often as an address may ask."""
+
+
+async def _check_metrics_token(call: Call) -> None:
+    wanted = call.runtime.metrics_token
+    if wanted is None:
+        raise NotFound
+    take_for_address(call)
+    given = call.header("authorization") or ""
+    # Hashed first: comparing takes as long whatever was sent, its length included.
+    hashes = (sha256(text.encode("utf-8")).digest() for text in (given, f"Bearer {wanted}"))
+    if not compare_digest(*hashes):
+        raise MetricsTokenMissing
+
+
+METRICS = Guard("metrics", _check_metrics_token)
+"""The operator's monitoring, by a token of its own; without one set, nothing is there."""
+
+
+def refuse_key_in_query(call: Call, guard: Guard) -> None:
+    """Refuse a URL that holds an API key, whoever sends it: URLs are kept in logs and histories.
+
+    On every route that is what looks like a key of ours; where a key is asked for, also what is
+    only called one.
+
+    Raises:
+        KeyInQuery: it names the parameter.
+    """
+    if not call.scope["query_string"]:
+        return
+    for name, value in call.request.query_params.multi_items():
+        is_named_so = guard.scope is not None and _LIKE_A_KEY.fullmatch(name)
+        if is_named_so or value.startswith(API_KEY_START):
             raise KeyInQuery(field=name)

@@ -15,8 +15,9 @@ from cosignet.core.request_errors import HostMissing, Misdirected
 
 _LOCAL = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 """Any port: containers and tunnels map it, and no name of somebody else's looks like this."""
-PROBED = frozenset({"/healthz", "/readyz"})
-"""Load balancers ask these by address, and they say nothing about anybody."""
+PROBED = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Load balancers and monitoring ask these by address; they say nothing about anybody, or only to
+whoever has a token that no browser sends by itself."""
 
 
 class Hosts:

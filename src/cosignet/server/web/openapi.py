@@ -15,18 +15,24 @@ from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, WAIT_SE
 from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_CHARACTERS,
     IDEMPOTENCY_KEY_HEADER,
-    REPLAYED_HEADER,
 )
 from cosignet.server.services.evidence import KINDS
+from cosignet.server.web.call import NO_NUL_PATTERN
+from cosignet.server.web.cookies import SESSION_COOKIE
+from cosignet.server.web.cursor import CURSOR_PATTERN
 from cosignet.server.web.guards import API_KEY_HEADER
+from cosignet.server.web.openapi_answers import REFERENCE, answers, reference
 from cosignet.server.web.route import Row
 from cosignet.server.web.schemas import Problem
 
-_REFERENCE = "#/components/schemas/{model}"
+_TEXT: dict[str, Any] = {"type": "string", "pattern": NO_NUL_PATTERN}
 _QUERY: dict[str, dict[str, Any]] = {
     "wait": {"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0},
     "status": {"type": "string", "enum": [str(status) for status in Status]},
-    "username": {"type": "string"},
+    "username": _TEXT,
+    "requester": _TEXT | {"description": "An API key's name."},
+    "since": {"type": "string", "format": "date-time", "description": "Created then or later."},
+    "until": {"type": "string", "format": "date-time", "description": "Created before then."},
     "limit": {
         "type": "integer",
         "minimum": 1,
@@ -38,7 +44,18 @@ _QUERY: dict[str, dict[str, Any]] = {
         for name in ("index", "treeSize", "first", "second")
     },
     "kind": {"type": "string", "enum": list(KINDS)},
-    "cursor": {"type": "string", "description": "`nextCursor` of the page before."},
+    "cursor": {
+        "type": "string",
+        "pattern": CURSOR_PATTERN,
+        "description": "`nextCursor` of the page before.",
+    },
+    "invite": _TEXT,
+    "next": _TEXT,
+}
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "api_key": [{"apiKey": []}],
+    "session": [{"session": []}],
+    "metrics": [{"metrics": []}],
 }
 
 _IDEMPOTENCY_KEY = {
@@ -52,19 +69,15 @@ _IDEMPOTENCY_KEY = {
         "pattern": "^[ -~]+$",
     },
 }
-_REPLAYED = {
-    "description": "`true` where this was created, and answered, before.",
-    "schema": {"type": "string", "enum": ["true"]},
-}
 
 
 @cache
 def describe(rows: tuple[Row, ...], public_url: str) -> bytes:
-    """Return the description of all routes but pages, as JSON; made once."""
-    described = [row for row in rows if row.answer is not None]
+    """Return the description of all routes, as JSON; made once."""
     paths: dict[str, dict[str, Any]] = {}
-    for row in described:
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
+    for row in rows:
+        path = row.path.replace("*}", "}")  # a rest of a path is one parameter, too
+        paths.setdefault(path, {})[row.method.lower()] = _operation(row)
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -76,9 +89,11 @@ def describe(rows: tuple[Row, ...], public_url: str) -> bytes:
         "servers": [{"url": public_url}],
         "paths": paths,
         "components": {
-            "schemas": _schemas(described),
+            "schemas": _schemas(rows),
             "securitySchemes": {
-                "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER}
+                "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+                "metrics": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
             },
         },
     }
@@ -89,30 +104,23 @@ def _operation(row: Row) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{row.endpoint.__module__.rpartition('.')[2]}_{row.endpoint.__name__}",
         "summary": (row.endpoint.__doc__ or "").strip().rstrip("."),
-        "security": [{"apiKey": []}] if row.guard.scope else [],
+        "security": _SECURITY.get(row.guard.name, []),
         "parameters": [*map(_path_parameter, _placeholders(row.path)), *map(_query, row.query)],
-        "responses": {
-            str(row.status): {
-                "description": "Done.",
-                "content": {"application/json": {"schema": _reference(row.answer)}},
-            },
-            "4XX": _problem("Refused; nothing was changed."),
-            "5XX": _problem("Not possible now; nothing is approved."),
-        },
+        "responses": answers(row),
     }
     if row.replayed:
         operation["parameters"].append(_IDEMPOTENCY_KEY)
-        created = operation["responses"][str(row.status)]
-        created["headers"] = {REPLAYED_HEADER: _REPLAYED}
-        if row.replayed is not row.answer:
-            either = {"oneOf": [_reference(row.answer), _reference(row.replayed)]}
-            created["content"]["application/json"]["schema"] = either
     if row.guard.scope:
         operation["description"] = f"Needs the scope `{row.guard.scope}`."
     if row.body:
-        content = {"application/json": {"schema": _reference(row.body)}}
-        operation["requestBody"] = {"required": True, "content": content}
+        content = {"application/json": {"schema": reference(row.body)}}
+        operation["requestBody"] = {"required": _says_something(row.body), "content": content}
     return operation
+
+
+def _says_something(body: type[BaseModel]) -> bool:
+    """Whether it has to be sent: no body at all says as much as an empty object."""
+    return any(field.is_required() for field in body.model_fields.values())
 
 
 def _schemas(rows: Sequence[Row]) -> dict[str, Any]:
@@ -124,21 +132,12 @@ def _schemas(rows: Sequence[Row]) -> dict[str, Any]:
         *((model, "serialization") for model in answers),
     ]
     modes.sort(key=lambda pair: pair[0].__name__)
-    _, schema = models_json_schema(modes, ref_template=_REFERENCE)
+    _, schema = models_json_schema(modes, ref_template=REFERENCE)
     return schema["$defs"]
 
 
-def _reference(model: type[BaseModel] | None) -> dict[str, str]:
-    return {} if model is None else {"$ref": _REFERENCE.format(model=model.__name__)}
-
-
-def _problem(description: str) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": _reference(Problem)}}
-    return {"description": description, "content": content}
-
-
 def _placeholders(path: str) -> list[str]:
-    return re.findall(r"\{(\w+)\}", path)
+    return re.findall(r"\{(\w+)\*?\}", path)
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

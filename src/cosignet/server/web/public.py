@@ -16,7 +16,7 @@ async def healthz(call: Call) -> Response:
 
 async def readyz(call: Call) -> Response:
     """Say whether the database can be written; 503 if not."""
-    await operate.probe(call.runtime)
+    await operate.ready(call.runtime)
     return json_answer({"status": "ready"})
 
 

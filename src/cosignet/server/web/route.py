@@ -24,7 +24,7 @@ class Row:
     guard: Guard
     endpoint: Endpoint
     answer: type[BaseModel] | None = None
-    """None: a page."""
+    """None: a page, or what `media` says."""
     status: int = 200
     query: tuple[str, ...] = ()
     replayed: type[BaseModel] | None = None
@@ -32,6 +32,10 @@ class Row:
     """
     reads: type[Body] | None = None
     """The body of an endpoint that reads it itself."""
+    later: bool = False
+    """Whether it may answer 202, as the same model, until there is more to say."""
+    media: str = "text/html"
+    """The media type of what is no JSON of a model."""
 
     @property
     def parsed(self) -> type[Body] | None:

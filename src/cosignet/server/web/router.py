@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope
 
 from cosignet.core.errors import NotFound
 from cosignet.server.web.errors import MethodNotAllowed
+from cosignet.server.web.told import ROUTE
 
 Answerer: TypeAlias = Callable[[Scope, Receive], Awaitable[Response]]
 """What stands behind a route: answers a request, or raises the refusal."""
@@ -25,6 +26,8 @@ class _Place:
         """Where that one leads."""
         self.takes_rest = False
         """Whether it leads here however many segments follow."""
+        self.template = ""
+        """What a path that leads here is called."""
 
     def next(self, segment: str, parameters: dict[str, str]) -> "_Place":
         found = self.fixed.get(segment)
@@ -42,10 +45,13 @@ class Router:
     def __init__(self) -> None:
         self._root = _Place()
 
-    def add(self, method: str, path: str, answerer: Answerer) -> None:
+    def add(
+        self, method: str, path: str, answerer: Answerer, *, template: str | None = None
+    ) -> None:
         """Add a route; a segment `{name}` of its path takes any text but the empty one.
 
-        A last segment `{name*}` takes the whole rest of the path.
+        A last segment `{name*}` takes the whole rest of the path. Requests on it are told as those
+        of `template`, or of the path as it is written here.
         """
         place = self._root
         for segment in path.split("/")[1:]:
@@ -56,6 +62,7 @@ class Router:
                 place.takes_rest = segment.endswith("*}")
             else:
                 place = place.fixed.setdefault(segment, _Place())
+        place.template = template or path
         place.methods[method] = answerer
         if method == "GET":
             place.methods["HEAD"] = answerer
@@ -78,6 +85,7 @@ class Router:
                 break
         if not place.methods:
             raise NotFound
+        scope[ROUTE] = place.template
         answerer = place.methods.get(scope["method"])
         if answerer is None:
             raise MethodNotAllowed(", ".join(sorted(place.methods)))

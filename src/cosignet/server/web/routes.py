@@ -6,9 +6,9 @@ from cosignet.core.access import Scope
 from cosignet.server.web import log, public, schemas
 from cosignet.server.web import schemas_log as logged
 from cosignet.server.web import schemas_people as people
-from cosignet.server.web.api import confirmations, invites, keys
+from cosignet.server.web.api import confirmations, invites, keys, metrics
 from cosignet.server.web.call import Call
-from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, SESSION, api_key
+from cosignet.server.web.guards import CEREMONY, LOG, METRICS, PAGE, PUBLIC, SESSION, api_key
 from cosignet.server.web.openapi import describe
 from cosignet.server.web.pages import account, confirm, login, qr, register, unlock
 from cosignet.server.web.route import Row
@@ -16,7 +16,7 @@ from cosignet.server.web.route import Row
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
 WAIT = ("wait",)
 HEADS = ("limit", "cursor")
-LIST = ("status", "username", "limit", "cursor")
+LIST = ("status", "username", "requester", "since", "until", "limit", "cursor")
 
 
 async def openapi(call: Call) -> Response:
@@ -63,7 +63,7 @@ ROUTES: tuple[Row, ...] = (
     Row("POST", "/confirm/{id}/unlock", CEREMONY, unlock.unlock, schemas.Unlocked),
     Row("GET", "/confirm/{id}", PAGE, confirm.show),
     Row("GET", "/confirm/{id}/reject", PAGE, confirm.show_reject),
-    Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show),
+    Row("GET", "/confirm/{id}/qr.svg", PAGE, qr.show, media="image/svg+xml"),
     Row("GET", "/register", PAGE, register.show, query=("invite", "username")),
     Row("POST", "/register/options", CEREMONY, register.options, schemas.PasskeyOptions),
     Row("POST", "/register", CEREMONY, register.register, schemas.Enrolled),
@@ -137,18 +137,18 @@ ROUTES: tuple[Row, ...] = (
         replayed=people.ReplayedKey,
     ),
     Row("POST", "/api/keys/{id}/revoke", ADMIN, keys.revoke, schemas.Key),
-    Row("GET", "/api/openapi.json", PUBLIC, openapi),
+    Row("GET", "/api/openapi.json", PUBLIC, openapi, media="application/json"),
     Row("GET", "/healthz", PUBLIC, public.healthz, schemas.State),
     Row("GET", "/readyz", PUBLIC, public.readyz, schemas.State),
-    Row("GET", "/public/log/checkpoint", PUBLIC, log.checkpoint),
-    Row("GET", "/public/log/tile/{name*}", PUBLIC, log.tile),
-    Row("GET", "/public/log/key", PUBLIC, log.key, logged.LogKey),
-    Row("GET", "/public/log/tree-head", PUBLIC, log.tree_head, logged.TreeHead),
-    Row("GET", "/public/log/tree-heads", PUBLIC, log.tree_heads, logged.TreeHeads, query=HEADS),
+    Row("GET", "/public/log/checkpoint", LOG, log.checkpoint, media="text/plain"),
+    Row("GET", "/public/log/tile/{name*}", LOG, log.tile, media="application/octet-stream"),
+    Row("GET", "/public/log/key", LOG, log.key, logged.LogKey),
+    Row("GET", "/public/log/tree-head", LOG, log.tree_head, logged.TreeHead),
+    Row("GET", "/public/log/tree-heads", LOG, log.tree_heads, logged.TreeHeads, query=HEADS),
     Row(
         "GET",
         "/public/log/proofs/inclusion",
-        PUBLIC,
+        LOG,
         log.inclusion,
         logged.InclusionProof,
         query=("index", "treeSize"),
@@ -156,7 +156,7 @@ ROUTES: tuple[Row, ...] = (
     Row(
         "GET",
         "/public/log/proofs/consistency",
-        PUBLIC,
+        LOG,
         log.consistency,
         logged.ConsistencyProof,
         query=("first", "second"),
@@ -164,11 +164,13 @@ ROUTES: tuple[Row, ...] = (
     Row(
         "GET",
         "/public/log/entries/{id}/verification",
-        PUBLIC,
+        LOG,
         log.verification,
         logged.Bundle,
         query=("kind",),
+        later=True,
     ),
-    Row("GET", "/public/log/entries/{id}/proof", PUBLIC, log.proof),
+    Row("GET", "/public/log/entries/{id}/proof", LOG, log.proof, media="text/plain"),
+    Row("GET", "/metrics", METRICS, metrics.metrics, media="text/plain"),
     Row("GET", "/", PAGE, public.home),
 )

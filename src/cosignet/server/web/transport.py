@@ -10,6 +10,8 @@ class Together(asyncio.Transport):
     Uvicorn writes the head of an answer and at once, in the same turn, its body.
     """
 
+    __slots__ = ("_kept", "_loop", "_transport")
+
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self._transport = transport

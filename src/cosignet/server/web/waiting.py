@@ -23,18 +23,22 @@ async def unless_gone(
     """
     if not waits:
         return await answering
-    answer = asyncio.ensure_future(answering)
-    gone = asyncio.ensure_future(_gone(receive))
+    present = asyncio.timeout(None)
     try:
-        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise ClientDisconnect
-        return answer.result()
-    finally:
-        answer.cancel()
-        gone.cancel()
+        async with present:
+            watch = asyncio.ensure_future(_gone(receive, present))
+            try:
+                return await answering
+            finally:
+                watch.cancel()
+    except TimeoutError:
+        if present.expired():
+            raise ClientDisconnect from None
+        raise
 
 
-async def _gone(receive: Receive) -> None:
+async def _gone(receive: Receive, present: asyncio.Timeout) -> None:
+    """Let the time be up as soon as the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
+    present.reschedule(0)  # a time that has passed

@@ -19,6 +19,7 @@ from cosignet.core.confirmation import (
     OutcomeResult,
     Risk,
     Status,
+    Wanted,
 )
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid, NotSupported
@@ -27,7 +28,9 @@ from cosignet.core.payload import canonical_payload
 from cosignet.server.services import ask, consume, watch
 from cosignet.server.web.answers import created, full, json_answer, outcome, summary
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
+from cosignet.server.web.cursor import format_cursor, parse_cursor
 from cosignet.server.web.idempotency import kept_answer
+from cosignet.server.web.times import parse_time
 from cosignet.server.web.waiting import unless_gone
 
 LIST_MAX = 20
@@ -107,12 +110,17 @@ async def list_(call: Call) -> Response:
     page = await watch.page(
         call.runtime,
         call.api_key,
-        status=_status(call.query("status")),
-        approver=call.query("username"),
-        before=_before(call.query("cursor")),
+        Wanted(
+            status=_status(call.query("status")),
+            approver=call.query("username"),
+            requester=call.query("requester"),
+            since=_time(call, "since"),
+            until=_time(call, "until"),
+        ),
+        before=parse_cursor(call.query("cursor")),
         limit=call.query_number("limit", default=PAGE_SIZE_DEFAULT, low=1, high=PAGE_SIZE_MAX),
     )
-    cursor = None if page.next_before is None else "{}.{}".format(*page.next_before)
+    cursor = None if page.next_before is None else format_cursor(page.next_before)
     items = [summary(item, call.runtime.public_url) for item in page.items]
     return json_answer({"items": items, "nextCursor": cursor})
 
@@ -174,10 +182,6 @@ def _status(text: str | None) -> Status | None:
     return Status(text)
 
 
-def _before(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    at, _, last = cursor.partition(".")
-    if not (at.isascii() and at.isdigit() and len(at) <= 15 and last):
-        raise FieldInvalid("take nextCursor of the page before", field="cursor")
-    return int(at), last
+def _time(call: Call, name: str) -> int | None:
+    text = call.query(name)
+    return None if text is None else parse_time(text, field=name)

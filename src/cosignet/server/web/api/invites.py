@@ -1,14 +1,18 @@
 """`/api/invites`: let people register a passkey."""
 
-import re
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
-from cosignet.core.access import INVITE_NOTE_CHARACTERS_MAX, INVITE_USES_MAX, Invite, parse_username
+from cosignet.core.access import (
+    INVITE_NOTE_CHARACTERS_MAX,
+    INVITE_USES_MAX,
+    USERNAME_IN_ANY_CASE,
+    Invite,
+    parse_username,
+)
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
 from cosignet.core.idempotency import Kept
@@ -16,9 +20,7 @@ from cosignet.server.services import invite as inviting
 from cosignet.server.web.answers import json_answer, time_or_null
 from cosignet.server.web.call import Body, Call, Nothing
 from cosignet.server.web.idempotency import kept_answer
-
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from cosignet.server.web.times import parse_time
 
 
 class CreateInvite(Body):
@@ -26,10 +28,19 @@ class CreateInvite(Body):
 
     note: Annotated[str, StringConstraints(max_length=INVITE_NOTE_CHARACTERS_MAX)] | None = None
     maxUses: Annotated[int, Field(ge=1, le=INVITE_USES_MAX)] = 1
-    pinnedUsername: str | None = None
-    expiresAt: Annotated[str, Field(description="RFC 3339; by default in seven days.")] | None = (
-        None
-    )
+    pinnedUsername: (
+        Annotated[str, Field(json_schema_extra={"pattern": USERNAME_IN_ANY_CASE})] | None
+    ) = None
+    expiresAt: (
+        Annotated[
+            str,
+            Field(
+                description="RFC 3339; by default in seven days.",
+                json_schema_extra={"format": "date-time"},
+            ),
+        ]
+        | None
+    ) = None
 
 
 async def create(call: Call, body: CreateInvite) -> Response:
@@ -40,7 +51,7 @@ async def create(call: Call, body: CreateInvite) -> Response:
         pinned_username=None
         if body.pinnedUsername is None
         else parse_username(body.pinnedUsername, field="pinnedUsername"),
-        expires_at=_time(body.expiresAt, now=call.runtime.clock()),
+        expires_at=_end(body.expiresAt, now=call.runtime.clock()),
     )
     keeping = call.keeping(partial(_kept, call))
     invite = await inviting.by_key(call.runtime, call.api_key, terms, keeping)
@@ -82,16 +93,10 @@ def _describe(invite: Invite) -> dict[str, Any]:
     }
 
 
-def _time(text: str | None, *, now: int) -> int | None:
+def _end(text: str | None, *, now: int) -> int | None:
     if text is None:
         return None
-    try:
-        moment = datetime.fromisoformat(text) if _RFC3339.fullmatch(text) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise FieldInvalid("a time such as 2026-11-20T20:45:25Z", field="expiresAt")
-    at = round((moment - _EPOCH).total_seconds() * 1000)
+    at = parse_time(text, field="expiresAt")
     if not now < at <= now + inviting.TTL_MS_MAX:
         raise FieldInvalid("a time to come, within a year", field="expiresAt")
     return at

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 from starlette.responses import Response
 
 from cosignet.core.access import (
@@ -24,6 +24,13 @@ from cosignet.server.web.answers import json_answer, time_or_null
 from cosignet.server.web.call import Body, Call, Nothing
 from cosignet.server.web.idempotency import kept_answer
 
+_SCOPES: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string", "enum": [*map(str, Scope)]},
+    "minItems": 1,
+    "maxItems": len(Scope),
+}
+
 
 def _default_scopes() -> list[str]:
     return [str(scope) for scope in DEFAULT_SCOPES]
@@ -34,7 +41,10 @@ class CreateKey(Body):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=KEY_NAME_CHARACTERS_MAX)]
     scopes: Annotated[
-        list[str], Field(min_length=1, max_length=len(Scope), default_factory=_default_scopes)
+        list[str],
+        Field(min_length=1, max_length=len(Scope), default_factory=_default_scopes),
+        # Told, and checked below in our own words.
+        WithJsonSchema(_SCOPES),
     ]
 
 

@@ -15,6 +15,7 @@ from cosignet.server.services import access, invite, people
 from cosignet.server.web.answers import json_answer, time_or_null
 from cosignet.server.web.call import Body, Call, optional_json
 from cosignet.server.web.first_key import first_key as shown_first_key
+from cosignet.server.web.passkey_bodies import Assertion, Registration
 from cosignet.server.web.rendering import page
 
 
@@ -28,13 +29,13 @@ class BeginChange(Body):
 class Confirm(Body):
     """A fresh answer of a passkey to a change: AuthenticationResponseJSON of WebAuthn Level 3."""
 
-    credential: dict[str, object]
+    credential: Assertion
 
 
 class AddPasskey(Body):
     """A new passkey: RegistrationResponseJSON of WebAuthn Level 3."""
 
-    credential: dict[str, object]
+    credential: Registration
 
 
 async def show(call: Call) -> Response:

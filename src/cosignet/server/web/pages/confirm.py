@@ -25,6 +25,7 @@ from cosignet.server.web.call import Body, Call, optional_json, refusal_of
 from cosignet.server.web.cookies import cookie
 from cosignet.server.web.markup import to_html
 from cosignet.server.web.pages.unlock import view_of
+from cosignet.server.web.passkey_bodies import Assertion
 from cosignet.server.web.rendering import compressed, page
 from cosignet.server.web.waiting import unless_gone
 
@@ -47,14 +48,14 @@ class Options(Body):
 class Approve(Body):
     """A passkey's answer: AuthenticationResponseJSON of WebAuthn Level 3."""
 
-    credential: dict[str, object]
+    credential: Assertion
     matchCode: PickedCode | None = None
 
 
 class Reject(Body):
     """A rejection; with a passkey's answer it is signed, else it needs the page's token."""
 
-    credential: dict[str, object] | None = None
+    credential: Assertion | None = None
     reason: RejectReason | None = None
     token: str | None = None
 
@@ -93,7 +94,13 @@ async def show_reject(call: Call) -> Response:
 async def data(call: Call) -> Response:
     """Give the page's script everything that is signed; with `wait`, once it is decided."""
     seconds = call.query_number("wait", default=0, low=0, high=WAIT_SECONDS_MAX)
-    reading = watch.get(call.runtime, call.path("id"), view=view_of(call), wait_seconds=seconds)
+    reading = watch.get(
+        call.runtime,
+        call.path("id"),
+        view=view_of(call),
+        wait_seconds=seconds,
+        address=call.address if seconds else None,
+    )
     found = await unless_gone(call.receive, reading, waits=seconds > 0)
     return json_answer(await _shown(call, found))
 
@@ -119,6 +126,7 @@ async def approve(call: Call, body: Approve) -> Response:
         view=view_of(call),
         match_code=body.matchCode,
     )
+    call.runtime.meter.decided(found.status)
     return json_answer(_decided(found))
 
 
@@ -136,6 +144,7 @@ async def reject(call: Call) -> Response:
         browser=cookie(call, PAGE_COOKIE),
         view=view_of(call),
     )
+    call.runtime.meter.decided(found.status)
     if _is_form(call):
         return RedirectResponse(f"/confirm/{found.confirmation.id}", 303)
     return json_answer(_decided(found))

@@ -12,6 +12,7 @@ from cosignet.server.web.cookies import (
     set_cookie,
     set_session,
 )
+from cosignet.server.web.passkey_bodies import Assertion
 from cosignet.server.web.rendering import page
 
 NEXT = ("/account",)
@@ -21,7 +22,7 @@ NEXT = ("/account",)
 class SignIn(Body):
     """A passkey's answer: AuthenticationResponseJSON of WebAuthn Level 3."""
 
-    credential: dict[str, object]
+    credential: Assertion
 
 
 async def show(call: Call) -> Response:

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
+from cosignet.core.access import USERNAME_IN_ANY_CASE
 from cosignet.core.encoding import base64url
 from cosignet.core.errors import InviteUnusable
 from cosignet.server.services import access, enroll, session
@@ -14,6 +15,7 @@ from cosignet.server.web.call import Body, Call, optional_json
 from cosignet.server.web.cookies import SESSION_COOKIE, cookie, set_session
 from cosignet.server.web.errors import status_of
 from cosignet.server.web.first_key import first_key
+from cosignet.server.web.passkey_bodies import Assertion, Registration
 from cosignet.server.web.rendering import page
 
 
@@ -21,13 +23,17 @@ class Begin(Body):
     """Who wants to register, with which invite."""
 
     invite: Annotated[str, StringConstraints(max_length=200)]
-    username: Annotated[str, StringConstraints(max_length=200)]
+    username: Annotated[
+        str,
+        StringConstraints(max_length=200),
+        Field(json_schema_extra={"pattern": USERNAME_IN_ANY_CASE}),
+    ]
 
 
 class Register(Begin):
     """A new passkey: RegistrationResponseJSON of WebAuthn Level 3."""
 
-    credential: dict[str, object]
+    credential: Registration
 
 
 class BeginPractice(Body):
@@ -39,7 +45,7 @@ class BeginPractice(Body):
 class Practise(BeginPractice):
     """A practice approval: AuthenticationResponseJSON of WebAuthn Level 3."""
 
-    credential: dict[str, object]
+    credential: Assertion
 
 
 async def show(call: Call) -> Response:

@@ -9,6 +9,7 @@ from cosignet.core.private_view import PRIVATE_VIEW_MS
 from cosignet.server.services import unlock as unlock_
 from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
+from cosignet.server.web.passkey_bodies import Assertion
 
 PROMPT_COOKIE = "cosignet_cvc"
 """Ties a prompt to the browser it was opened in."""
@@ -20,7 +21,7 @@ VIEW_COOKIE = "cosignet_cvs"
 class Unlock(Body):
     """A passkey's answer: AuthenticationResponseJSON of WebAuthn Level 3."""
 
-    credential: dict[str, object]
+    credential: Assertion
 
 
 async def options(call: Call, _: Nothing) -> Response:

@@ -1,0 +1,67 @@
+"""How often something may happen: the generic cell rate algorithm (ITU-T I.371, annex A.1).
+
+One number per bucket: the time at which it will be empty again. Nothing has to be counted down,
+and a bucket that is empty is the same as one that nobody has heard of.
+"""
+
+from typing import NamedTuple
+
+_ROUNDING_SECONDS = 1e-6
+
+
+class Rate(NamedTuple):
+    """So many at once, and as many again, evenly, in each so many seconds."""
+
+    times: int
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"{self.times}/{self.seconds}"
+
+
+class Buckets:
+    """Who has taken how much lately; never more than `most` of them are remembered.
+
+    They are kept in two generations: when the younger one is full, the older one, of whom all have
+    been quiet the longest, is forgotten. Each step takes the same time however many there are.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._half = max(1, most // 2)
+        self._young: dict[str, float] = {}
+        self._old: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def take(self, whose: str, rate: Rate, now: float) -> float:
+        """Take one at `now`, seconds of any clock that never goes back.
+
+        Returns:
+            0 if it was taken; else nothing was, and the seconds until it can be.
+        """
+        empty_at, wait = self._next(whose, rate, now)
+        if not wait:
+            self._keep(whose, empty_at)
+        return wait
+
+    def wait(self, whose: str, rate: Rate, now: float) -> float:
+        """Return the seconds until one can be taken; 0: at once."""
+        return self._next(whose, rate, now)[1]
+
+    def _next(self, whose: str, rate: Rate, now: float) -> tuple[float, float]:
+        empty_at = self._young.get(whose)
+        if empty_at is None:
+            empty_at = self._old.pop(whose, None)
+            if empty_at is None:
+                empty_at = now
+            else:
+                self._keep(whose, empty_at)
+        empty_at = max(empty_at, now) + rate.seconds / rate.times
+        wait = empty_at - now - rate.seconds
+        return empty_at, wait if wait > _ROUNDING_SECONDS else 0.0
+
+    def _keep(self, whose: str, empty_at: float) -> None:
+        if len(self._young) >= self._half and whose not in self._young:
+            self._old, self._young = self._young, {}
+        self._young[whose] = empty_at

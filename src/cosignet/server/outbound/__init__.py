@@ -1,0 +1,1 @@
+"""Every socket that this program opens to somebody else."""

@@ -1,0 +1,110 @@
+"""Copying a SQLite database while others use it, by SQLite's own backup interface.
+
+What is copied is what was committed at one moment (sqlite.org/backup.html); a copy is one file, as
+it leaves no write-ahead log beside it.
+"""
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from cosignet.core.errors import SetupError
+from cosignet.server.store.installation import Accept, Contents, installation_of
+from cosignet.server.store.private_file import made_whole
+from cosignet.server.store.sqlite_file import hold_exclusively
+
+BUSY_SECONDS = 30
+"""How long a copy waits for whoever writes."""
+
+
+def back_up(source: Path, target: Path) -> Contents:
+    """Copy a database into a new file, look through the copy, and return what it holds.
+
+    Raises:
+        SetupError: it cannot be read, or the copy is damaged.
+        FileExistsError, OSError: see `made_whole`.
+    """
+    with (
+        made_whole(target) as draft,
+        _opened(source, "ro") as original,
+        _opened(draft, "rw") as copy,
+    ):
+        original.backup(copy)
+        # Of one file, whatever it is called or moved to.
+        copy.execute("PRAGMA journal_mode = DELETE")
+        return _examine(copy)
+
+
+def restore(source: Path, target: Path, *, accept: Accept, replace: bool) -> Contents:
+    """Make a database of a backup, or overwrite one; whole or not at all.
+
+    Raises:
+        SetupError: a server runs on it; it is there, and not to be overwritten; what is to be
+            restored is damaged, or not accepted.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = hold_exclusively(target)
+    try:
+        with _opened(source, "ro") as backup:
+            contents = _examine(backup)
+            accept(contents)
+            if target.exists():
+                _overwrite(backup, target, replace=replace)
+            else:
+                _make(backup, target)
+    finally:
+        os.close(lock)
+    return contents
+
+
+def _make(backup: sqlite3.Connection, target: Path) -> None:
+    for ending in ("wal", "journal"):
+        left = target.with_name(f"{target.name}-{ending}")
+        if left.exists():
+            # SQLite would take it for this database's, and write it over what is restored.
+            raise SetupError(f"{left} was left by another database. Move it away first.")
+    with made_whole(target) as draft, _opened(draft, "rw") as copy:
+        backup.backup(copy)
+        _examine(copy)
+
+
+def _overwrite(backup: sqlite3.Connection, target: Path, *, replace: bool) -> None:
+    """Write a backup over a database in one transaction: others see the one or the other."""
+    if not replace:
+        raise SetupError(
+            f"{target} is there already. Choose an empty COSIGNET_DATA_DIR; or, if nothing in it "
+            "is needed any more, say --replace."
+        )
+    with _opened(target, "rw") as current:
+        current.execute("PRAGMA synchronous = FULL")
+        backup.backup(current)
+
+
+@contextmanager
+def _opened(path: Path, mode: str) -> Generator[sqlite3.Connection]:
+    try:
+        uri = f"{path.resolve().as_uri()}?mode={mode}"
+        opened = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        with closing(opened):
+            opened.row_factory = sqlite3.Row
+            yield opened
+    except sqlite3.Error as error:
+        raise SetupError(f"{path} cannot be used as Cosignet's database: {error}.") from error
+
+
+def _examine(copy: sqlite3.Connection) -> Contents:
+    """Look through a whole database and return what it holds.
+
+    Raises:
+        SetupError: it is damaged.
+    """
+    found = copy.execute("PRAGMA integrity_check").fetchone()[0]
+    if found != "ok" or copy.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        raise SetupError(f"The database is damaged: {found}. Use another backup.")
+    applied = {
+        row["name"]: row["sha256"] for row in copy.execute("SELECT * FROM schema_migrations")
+    }
+    row = copy.execute("SELECT * FROM installation").fetchone()
+    return Contents(None if row is None else installation_of(row), applied)

@@ -77,26 +77,26 @@ def verdicts_of(cases: list[JSON]) -> list[Verdicts]:
     return python
 
 
-def trust_in(bundle: JSON, **changes: Any) -> JSON:
-    """Return what somebody trusts who knows all that there is to know of a bundle."""
-    [signature] = bundle["signatures"]
-    spki = unbase64url(signature["credential"]["publicKeySpki"])
-    known = {
-        "kind": bundle["kind"],
-        "payload": None,
-        "origin": signature["origin"],
-        "vkeys": [bundle["log"]["vkey"]],
-        "keys": [hashlib.sha256(spki).hexdigest()],
-    }
-    return known | changes
-
-
 NOBODY: JSON = {"payload": None, "origin": None, "vkeys": [], "keys": []}
 """Trust in nothing."""
 
 
+def trust_in(bundle: JSON, **changes: Any) -> JSON:
+    """Return what somebody trusts who knows all that there is to know of a bundle."""
+    known = NOBODY | {"kind": bundle["kind"], "vkeys": [bundle["log"]["vkey"]]}
+    for signature in bundle["signatures"]:
+        spki = unbase64url(signature["credential"]["publicKeySpki"])
+        known |= {"origin": signature["origin"], "keys": [hashlib.sha256(spki).hexdigest()]}
+    return known | changes
+
+
+def known(bundle: Any, base: JSON | None = None, **changes: Any) -> JSON:
+    """Return a case: a bundle before somebody who knows what the sound one was."""
+    return {"bundle": bundle, "trust": trust_in(base or bundle, **changes)}
+
+
 def expected(*, fail: set[str] = frozenset(), unproven: set[str] = frozenset()) -> Verdicts:
-    """Return verdicts by the names of steps; the last two are not proven in this version."""
+    """Return verdicts by the names of steps; the last two are never proven."""
     unproven = unproven | {"witnesses", "anchor"}
     return [
         "FAIL" if step.name in fail else "NOT PROVEN" if step.name in unproven else "OK"
@@ -167,8 +167,24 @@ def decided(live: Live, person: Person, kind: str) -> JSON:
     return bundle | {"payload": data["payloadText"], "contexts": [context], "policy": None}
 
 
+def used(live: Live, person: Person) -> dict[str, JSON]:
+    """Return the bundles of an approval's consumption and outcome, by their kinds."""
+    program = live.program()
+    id_ = program.ask(person.username)["id"]
+    raise_for(person.approve(id_))
+    path = f"/api/confirmations/{id_}"
+    raise_for(program.post(f"{path}/consume", {"token": "this very run"}))
+    raise_for(program.post(f"{path}/outcome", {"result": "executed"}))
+    publish_all(live)
+    url = f"/public/log/entries/{program.read(id_)['evidenceId']}/verification"
+    return {
+        kind: raise_for(program.http.get(url, params={"kind": kind}))
+        for kind in ("consumption", "outcome")
+    }
+
+
 def real(live: Live) -> dict[str, JSON]:
-    """Return one bundle for each algorithm and kind of decision."""
+    """Return one bundle for each algorithm and kind of decision, and for each other kind."""
     found: dict[str, JSON] = {}
     for name, algorithm in ALGORITHMS.items():
         person = Person(live.url, Authenticator(algorithm=algorithm), base_url=live.listens_at)
@@ -176,7 +192,7 @@ def real(live: Live) -> dict[str, JSON]:
         person.practise()
         for kind in ("approval", "rejection"):
             found[f"{kind}-{name}"] = decided(live, person, kind)
-    return found
+    return found | used(live, live.person())
 
 
 def public(bundle: JSON) -> JSON:

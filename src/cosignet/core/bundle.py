@@ -54,7 +54,8 @@ STEPS = (
 """In this order, numbered from 1. A step without what it needs (no payload in a public bundle, no
 pinned key) is NOT PROVEN; one whose material is there and wrong is FAIL. Signatures are checked one
 by one in steps 3 to 9, which of a leaf that nobody signs (any kind but a decision) are NOT PROVEN,
-the opening excepted, and not needed. Which step fails; others that use the same material may, too,
+the opening excepted, and not needed; such a bundle that has signatures or a payload hash all the
+same leaves the opening NOT PROVEN. Which step fails; others that use the same material may, too,
 and what cannot be read at all fails all of them:
 
 | Wrong, surplus or missing | Step |
@@ -68,11 +69,11 @@ and what cannot be read at all fails all of them:
 | `signature`, `publicKeySpki`, `algorithm`; what else is in the signed bytes | signature |
 | `id`, `rawId`, `credential.id`; `enrolment`, `revocation` | credential |
 | `evidenceId`, `kind`, `version` | opening |
-| `opening` | leaf; also opening, where it is one of what that compares |
+| `opening` | leaf; also opening, where it is one of what that compares, or has other members |
 | `entry.leaf`, `entry.leafHash` | leaf |
 | `entry.index`, `inclusion`, `state` | inclusion |
 | `checkpoint`, `tlogProof`, `log`, `consistency` | checkpoint |
-| `witnesses`, `anchors` that are no lists | witnesses, anchor |
+| `witnesses`, `anchors` | none: nothing in them is looked at, and both steps say so |
 | `userHandle`, `type` and what else nobody signed of `rawAssertion` | none |
 """
 

@@ -54,9 +54,11 @@ crowd: $(VENV)/dev.stamp ## Measure ten thousand who wait, on both engines, and 
 .PHONY: soak
 soak: $(VENV)/dev.stamp ## Races and kills by the thousand, on both engines: an hour
 	@for engine in sqlite postgres; do $(PYTHON) -m tests.races --engine $$engine || exit 1; done
+	@EVERY_KILL=1 $(PYTHON) -m pytest -q tests/server/test_crashes.py
 	@$(PYTHON) -m tests.kills --kills 1000
 	@$(PYTHON) -m tests.kills --kills 300 --engine postgres
 	@$(PYTHON) -m tests.kills --kills 200 --engine postgres --what database
+	@$(PYTHON) -m tests.kills --kills 5 --engine postgres --what database --away 10
 
 .PHONY: screens
 screens: $(VENV)/dev.stamp chromium ## Pictures of every page in every state, into .build/screens

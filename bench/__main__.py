@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.cast import registered
+from bench.deliveries import delay_beside_a_hanging_one, deliveries
 from bench.figures import TINY, Bench, Cost, Load, Size, fresh_memory, helps, starts
 from bench.postgres import creations as postgres_creations
 from bench.postgres import database
@@ -61,6 +62,13 @@ def _measure(size: Size, folder: Path, only: str) -> None:
             },
         )
         generator = bench.generator()
+    loads += _print_rows(
+        only,
+        {
+            "deliveries": lambda: deliveries(size, folder),
+            "delay beside a hang": lambda: delay_beside_a_hanging_one(size, folder),
+        },
+    )
     loads += _measure_postgres(size, folder, only)
     print(f"The generator alone: {generator.rate:,.0f}/s from a server that does not read", end="")
     print(f"; beside the floors it used {busiest(loads):.0%} of a processor at most.")

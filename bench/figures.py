@@ -31,6 +31,8 @@ class Size:
     reads: int = 6_000
     approvals: int = 1_200
     starts: int = 5
+    deliveries: int = 1_500
+    delays: int = 300
 
     @property
     def pending(self) -> int:
@@ -38,7 +40,7 @@ class Size:
         return (self.pairs + 2) * self.creations + self.approvals + 3 * POLLED
 
 
-TINY = Size(pairs=1, creations=3, reads=3, approvals=3, starts=1)
+TINY = Size(pairs=1, creations=3, reads=3, approvals=3, starts=1, deliveries=3, delays=3)
 """Only whether it runs."""
 
 

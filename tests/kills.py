@@ -29,7 +29,7 @@ from tests.server.test_crashes import World
 
 THREADS = 4
 ALIVE_SECONDS = (0.02, 0.4)
-AWAY_SECONDS = (0.0, 0.3)
+AWAY_SECONDS = 0.3
 RETRY_SECONDS = 0.02
 DECISIONS = (
     ("approved", "/confirm/{}/approve", "approve"),
@@ -163,15 +163,18 @@ class Trial:
         person.http.cookies.update(approver.http.cookies)
         return Client(Program(url, self._world.program.key), person, self.told, over)
 
-    def kill(self, what: str) -> None:
-        """Kill a server or the database after a while, and bring it back."""
+    def kill(self, what: str, away: float) -> None:
+        """Kill a server or the database after a while, and bring it back.
+
+        The database stays away for so many seconds, or if 0, for a moment.
+        """
         time.sleep(random.uniform(*ALIVE_SECONDS))
         if what == "server":
             self.server.kill()
             assert self.server.start()
         else:
             engines.server.stop()
-            time.sleep(random.uniform(*AWAY_SECONDS))
+            time.sleep(away or random.uniform(0, AWAY_SECONDS))
             engines.server.start()
 
     def check(self) -> None:
@@ -184,7 +187,15 @@ class Trial:
         assert set(payloads.values()) <= {1}, "created twice"
 
 
-def run(engine: Engine, kills: int, what: str, folder: Path, said: Callable[[str], Any]) -> Told:
+def run(
+    engine: Engine,
+    kills: int,
+    what: str,
+    folder: Path,
+    said: Callable[[str], Any],
+    *,
+    away: float = 0,
+) -> Told:
     """Kill so often, and return what was told meanwhile.
 
     Raises:
@@ -197,7 +208,7 @@ def run(engine: Engine, kills: int, what: str, folder: Path, said: Callable[[str
         stack.callback(trial.check)
         clients = stack.enter_context(trial.under_load())
         for number in range(1, kills + 1):
-            trial.kill(what)
+            trial.kill(what, away)
             failures = [client.failure for client in clients if client.failure is not None]
             if failures:
                 raise failures[0]
@@ -214,6 +225,7 @@ def main() -> None:
     parser.add_argument("--engine", choices=ENGINES, default="sqlite")
     parser.add_argument("--kills", type=int, default=1_000)
     parser.add_argument("--what", choices=["server", "database"], default="server")
+    parser.add_argument("--away", type=float, default=0, help="seconds without the database")
     options = parser.parse_args()
     if (options.engine, options.what) == ("sqlite", "database"):
         parser.error("SQLite's database is a file; kill the server")
@@ -224,7 +236,8 @@ def main() -> None:
 
     try:
         with tempfile.TemporaryDirectory() as folder:
-            told = run(options.engine, options.kills, options.what, Path(folder), say)
+            place = Path(folder)
+            told = run(options.engine, options.kills, options.what, place, say, away=options.away)
     finally:
         engines.close()
     print(f"; {dict(told.counts)} acknowledged, 0 lost, 0 doubled", end="")

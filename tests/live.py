@@ -87,6 +87,8 @@ class Live:
     limits: Limits = field(
         default_factory=lambda: replace(parse_limits(ROOMY), readiness_seconds=0)
     )
+    works: bool = False
+    """Whether it does its background work, too: else nothing happens by itself."""
     runtime: Runtime = field(init=False)
     engine: Engine = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
@@ -135,10 +137,15 @@ class Live:
         server = app.Server(uvicorn_config, self.runtime, on_start)
         serving = asyncio.create_task(server._serve())
         await listening.wait()
+        beside = asyncio.create_task(
+            app.background(self.runtime) if self.works else asyncio.sleep(0)
+        )
         started.set()
         await self._stop.wait()
         server.should_exit = True
         await serving
+        beside.cancel()
+        await asyncio.wait([beside])
         await self.runtime.database.close()
 
     @property

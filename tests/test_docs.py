@@ -5,6 +5,7 @@ A page is followed from its first block to its last (CONTRIBUTING, "Documents").
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,8 +22,17 @@ from tests.people import Person, Program
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUN = {"sh": ". ./{0}", "python": "python3 {0}", "js": "node {0}"}
-SUFFIX = {"sh": ".sh", "python": ".py", "js": ".mjs"}
+RUN = {
+    "sh": ". ./{0}",
+    "python": "python3 {0}",
+    "js": "node {0}",
+    "ts": "node {0}",
+    "go": "go run {0}",
+    "ruby": "ruby {0}",
+}
+SUFFIX = {"sh": ".sh", "python": ".py", "js": ".mjs", "ts": ".mts", "go": ".go", "ruby": ".rb"}
+MAY_BE_ABSENT = ("go", "ruby")
+"""What a machine may lack; what is written in it is followed where it is there."""
 BY_HAND = "by-hand"
 APPROVE = "<!-- approve -->"
 BLOCK_SECONDS = 60
@@ -54,6 +64,8 @@ class Reader:
     def do(self, language: str, block: str) -> str:
         if language == APPROVE:
             return self.approve()
+        if language in MAY_BE_ABSENT and shutil.which(language) is None:
+            return ""
         name = f"block{SUFFIX[language]}"
         (self.folder / name).write_text(block)
         # Blocks share variables and functions, as they would in one terminal.
@@ -94,7 +106,8 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, Any, str]]:
-    with Process(tmp_path_factory.mktemp("docs") / "data") as server:
+    settings = {"COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes"}
+    with Process(tmp_path_factory.mktemp("docs") / "data", settings=settings) as server:
         owner = Person(server.url)
         owner.register(server.owner_link(), "ada")
         yield server, owner.passkey, owner.practise()["apiKey"]["key"]
@@ -126,6 +139,25 @@ def test_what_a_page_shows_works(reader: Reader, page: Path) -> None:
     for token in MarkdownIt().parse(page.read_text("utf-8")):
         if token.type == "fence" and token.info == "text":
             assert token.content in printed
+
+
+def test_what_verifies_webhooks_on_their_page_refuses_what_was_changed(reader: Reader) -> None:
+    page = ROOT / "docs/webhooks.md"
+    reader.follow(page)
+    verifying = [(name, block) for name, block in steps(page) if "genuine" in block]
+    assert {name for name, _ in verifying} == {"sh", "python", "ts", "go", "ruby"}
+    for file, old, new in (
+        ("body", '"event":"test"', '"event":"fest"'),
+        ("headers.json", '"cosignet-timestamp": "2', '"cosignet-timestamp": "3'),
+    ):
+        genuine = (reader.folder / file).read_text()
+        assert old in genuine
+        (reader.folder / file).write_text(genuine.replace(old, new))
+        for name, block in verifying:
+            if name not in MAY_BE_ABSENT or shutil.which(name) is not None:
+                with pytest.raises(AssertionError):
+                    reader.do(name, block)
+        (reader.folder / file).write_text(genuine)
 
 
 def test_blocks_run_unless_they_are_marked(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from cosignet.core import (
     private_view,
     reject_reason,
     retention,
+    webhook,
 )
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
@@ -44,7 +45,16 @@ from cosignet.server.services import (
     practice,
     session,
 )
-from cosignet.server.web import call, errors, log, schemas, schemas_log, schemas_people, told
+from cosignet.server.web import (
+    call,
+    errors,
+    log,
+    schemas,
+    schemas_log,
+    schemas_people,
+    schemas_webhooks,
+    told,
+)
 from cosignet.server.web.headers import data_headers, page_headers
 from cosignet.server.web.routes import ROUTES
 
@@ -87,7 +97,7 @@ def test_every_route_is_described_with_its_scope_fields_and_queries() -> None:
 
 
 def test_every_field_of_an_answer_is_named() -> None:
-    described = vars(schemas) | vars(schemas_people) | vars(schemas_log)
+    described = vars(schemas) | vars(schemas_people) | vars(schemas_webhooks) | vars(schemas_log)
     models = [m for m in described.values() if isinstance(m, type) and m.__name__ != "Any"]
     for model in models:
         for name, field in getattr(model, "model_fields", {}).items():
@@ -112,6 +122,7 @@ LIMITED = (
     payload,
     jsontext,
     limits,
+    webhook,
     call,
 )
 SERVICES = (decide, enroll, practice, invite, keys, session, follow, evidence, log_keys)
@@ -125,7 +136,7 @@ CONSTANTS: dict[str, Any] = {
 }
 UNITS = {
     "MS": (1, 1000, 60_000, 3_600_000, 86_400_000),
-    "SECONDS": (1, 60, 3600),
+    "SECONDS": (1, 60, 3600, 86_400),
     "BYTES": (1024,),
     "FREE": (1024**2,),
 }
@@ -222,6 +233,7 @@ def test_the_settings_are_the_servers_with_their_defaults() -> None:
         "COSIGNET_API_INVITES": [
             trusted if one.trust_api_invites else activate for one in (https, plain)
         ],
+        "COSIGNET_ALLOW_PRIVATE_WEBHOOKS": [config.YES_OR_NO[not plain.allow_private_webhooks]],
     }
     rows = re.findall(r"^\| `(COSIGNET_\w+)` \| (.*) \| (.*) \|$", text("docs/operate.md"), re.M)
     assert {name: words for name, _, words in rows} == config.SETTINGS

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from tests.conftest import NODE
 
+from cosignet.core import webhook
 from cosignet.core.challenge import (
     CEREMONY_CHALLENGE_BYTES,
     CHALLENGE_BYTES,
@@ -40,7 +41,7 @@ from cosignet.core.payload import payload_from_text, payload_hash
 
 Case = dict[str, Any]
 VECTORS = Path(__file__).parent.parent / "vectors"
-GENERATORS = ["payload", "context", "challenge", "leaf", "log"]
+GENERATORS = ["payload", "context", "challenge", "leaf", "log", "webhook"]
 # Kind → how many cases there are at least, so that a lost folder does not pass for a green one.
 KINDS = {
     "payload": 300,
@@ -56,6 +57,8 @@ KINDS = {
     "vkey": 20,
     "note": 40,
     "tlog-proof": 12,
+    "webhook": 11,
+    "received": 23,
 }
 NODE_SECONDS = 60
 
@@ -250,6 +253,39 @@ def test_an_assertion_has_this_hash(case: Case) -> None:
     assert made.hex() == case["want"]["sha256"]
 
 
+@each("webhook")
+def test_an_attempt_carries_these_headers(case: Case) -> None:
+    inputs = case["inputs"]
+    headers = webhook.sign(
+        delivery_id=inputs["deliveryId"],
+        event=inputs["event"],
+        at=inputs["at"],
+        body=inputs["body"].encode(),
+        secrets=inputs["secrets"],
+    )
+    assert headers == case["want"]["headers"]
+
+
+@each("received")
+def test_a_receiver_takes_only_this_for_genuine(case: Case) -> None:
+    inputs = case["inputs"]
+
+    def verify() -> webhook.Received:
+        return webhook.verify(
+            inputs["headers"],
+            inputs["body"].encode(),
+            secret=inputs["secret"],
+            now_ms=inputs["now"],
+        )
+
+    if "wantErr" in case:
+        with pytest.raises(webhook.NotGenuine):
+            verify()
+    else:
+        received = verify()
+        assert {"id": received.id, "event": received.event} == case["want"]
+
+
 def test_no_two_challenges_share_their_first_or_their_last_bytes_unless_the_inputs_do() -> None:
     contexts: dict[str, str] = {}
     payloads: dict[tuple[str, str], str] = {}
@@ -262,7 +298,7 @@ def test_no_two_challenges_share_their_first_or_their_last_bytes_unless_the_inpu
     assert len(set(payloads.values())) == len(payloads) > 8
 
 
-@pytest.mark.parametrize("kind", ["challenge", "opening", "assertion"])
+@pytest.mark.parametrize("kind", ["challenge", "opening", "assertion", "webhook"])
 def test_every_tampered_input_gives_other_bytes(kind: str) -> None:
     wanted = [json.dumps(case["want"], sort_keys=True) for case in CASES[kind].values()]
     assert [want for want, n in Counter(wanted).items() if n > 1] == []

@@ -15,10 +15,12 @@ FIGURES = (
     "reads, approved",
     "approvals",
     "memory, after all this",
+    "deliveries",
+    "delay beside a hang",
     "PostgreSQL: creations",
     "PostgreSQL: reads",
 )
-NUMBER = r" +[\d,.]+(?:/s| s| MB)"
+NUMBER = r" +[\d,.]+(?:/s| s| MB| ms)"
 LINE = re.compile(rf"{NUMBER}{NUMBER} +\d+\.\d+ +[\d.]+ – [\d.]+ +[≥≤] .*(?:met|MISSED)")
 
 

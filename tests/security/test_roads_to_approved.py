@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+from tests.authenticator import USER_PRESENT, USER_VERIFIED
 from tests.people import JSON, Person, raise_for
 from tests.security.world import Caller, World, name, subject, target
 from tests.server.rows import opened, value
@@ -120,8 +121,12 @@ def _registration(world: World, asked: str) -> tuple[Person, JSON]:
     return person, person.passkey.register(options, origin=person.url)
 
 
-def _without_a_finger(world: World, asked: str) -> tuple[Person, JSON]:
-    return world.home.asked, world.home.asked.sign(asked, flags_off=0x05)
+def _nobody_present(world: World, asked: str) -> tuple[Person, JSON]:
+    return world.home.asked, world.home.asked.sign(asked, flags_off=USER_PRESENT)
+
+
+def _nobody_verified(world: World, asked: str) -> tuple[Person, JSON]:
+    return world.home.asked, world.home.asked.sign(asked, flags_off=USER_VERIFIED)
 
 
 def _unregistered(world: World, asked: str) -> tuple[Person, JSON]:
@@ -140,7 +145,8 @@ ANSWERS: dict[str, Callable[[World, str], tuple[Person, JSON]]] = {
     "a change of the account": _change,
     "a practice": _practice,
     "a registration": _registration,
-    "an approval without presence and verification": _without_a_finger,
+    "an approval with nobody present": _nobody_present,
+    "an approval by whoever holds the device": _nobody_verified,
     "an approval by a passkey nobody registered": _unregistered,
 }
 

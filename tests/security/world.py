@@ -38,6 +38,8 @@ class Caller:
     """That of a live session."""
     elsewhere: bool = False
     """Whether another site's page sends it."""
+    monitors: bool = False
+    """Whether it has the operator's token for metrics."""
 
 
 class Home:
@@ -142,6 +144,19 @@ class Home:
     def key_id(self) -> str:
         return self.key(Scope.READ).key.id
 
+    def endpoint(self) -> JSON:
+        """Return the body of another webhook, with room for it: an organisation has few."""
+        for one in raise_for(self.admin.get("/api/webhooks"))["items"]:
+            if one["revokedAt"] is None:
+                raise_for(self.admin.post(f"/api/webhooks/{one['id']}/revoke"))
+        return {"url": "https://hooks.example/path"}
+
+    def webhook(self) -> str:
+        return raise_for(self.admin.post("/api/webhooks", self.endpoint()))["id"]
+
+    def delivery(self) -> str:
+        return raise_for(self.admin.post(f"/api/webhooks/{self.webhook()}/test"))["id"]
+
     def asked_id(self) -> str:
         return self.approver_id(ASKED)
 
@@ -159,6 +174,8 @@ SUBJECTS: dict[str, Callable[[Home], str]] = {
     "/confirm/{id}": Home.pending,
     "/api/invites/{code}": Home.invite,
     "/api/keys/{id}": Home.key_id,
+    "/api/webhooks/{id}": Home.webhook,
+    "/api/webhook-deliveries/{id}": Home.delivery,
     "/account/passkeys/{id}": Home.asked_passkey,
     "/account/approvers/{id}": Home.asked_id,
     "/public/log/tile/": Home.tile,
@@ -170,6 +187,7 @@ BODIES: dict[str, JSON] = {
     "POST /api/confirmations/{id}/consume": CONSUME,
     "POST /api/confirmations/{id}/outcome": {"result": "executed"},
     "POST /api/keys": {"name": "made in passing"},
+    "POST /api/webhooks/{id}/redeliver": {"since": "2026-01-01T00:00:00.000Z"},
     "POST /confirm/{id}/options": {"purpose": "approve"},
     "POST /confirm/{id}/approve": {"credential": {}},
     "POST /confirm/{id}/unlock": {"credential": {}},
@@ -218,6 +236,7 @@ class World:
         self.home.logged()  # so that the log is not empty
         self.http = httpx2.Client(base_url=live.url, timeout=40)
         self.callers = [*self._ended(), *self._nobody(), *self._keys(), *self._sessions()]
+        self.live.clock.advance(OVERLAP_SECONDS)
 
     def call(
         self,
@@ -253,6 +272,8 @@ class World:
             who: JSON = {"credentialId": home.newcomer().credential_id}
         elif row.path.startswith("/register"):
             who = {"invite": home.code(), "username": f"new-{secrets.token_hex(4)}"}
+        elif name(row) == "POST /api/webhooks":
+            return home.endpoint()
         else:
             return BODIES.get(name(row), {})
         return who if row.path.endswith("/options") else {**who, "credential": {}}
@@ -269,10 +290,11 @@ class World:
         """What was worth something until its time was over."""
         home = self.home
         replaced, revoked = home.key(Scope.ADMIN), home.key(Scope.ADMIN)
-        home.rotate(replaced, OVERLAP_SECONDS)
         raise_for(home.admin.post(f"/api/keys/{revoked.key.id}/revoke"))
         old = home.session(home.person("long-ago", Role.OWNER))
-        self.live.clock.advance(SESSION_MS / 1000)
+        # The rest of it passes when everybody is there: whoever signs in sweeps what has ended.
+        self.live.clock.advance(SESSION_MS / 1000 - OVERLAP_SECONDS)
+        home.rotate(replaced, OVERLAP_SECONDS)
         left = home.person("left", Role.ADMIN)
         out = home.session(left)
         raise_for(left.http.post("/logout", json={}))
@@ -299,7 +321,14 @@ class World:
             self._cookie("a key as a session", secret),
             self._key("a session as a key", session),
             Caller("a bearer token", self.home.slug, {"Authorization": f"Bearer {secret}"}),
+            self._monitor(),
         ]
+
+    def _monitor(self) -> Caller:
+        token = "of the operator's monitoring"
+        object.__setattr__(self.live.runtime, "metrics_token", token)  # as if it had been set
+        headers = {"Authorization": f"Bearer {token}"}
+        return Caller("the operator's monitoring", self.home.slug, headers, monitors=True)
 
     def _keys(self) -> list[Caller]:
         home, away = self.home, self.away

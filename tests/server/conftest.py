@@ -22,6 +22,7 @@ STORELESS = frozenset(
         "test_incidents",
         "test_keys",
         "test_markup",
+        "test_outside",
         "test_qr",
         "test_static_files",
         "test_transport",
@@ -31,7 +32,7 @@ STORELESS = frozenset(
     }
 )
 """Files whose tests keep nothing, or ask nothing of what is kept."""
-ABOUT_SQLITE = frozenset({"test_crashes", "test_durability"})
+ABOUT_SQLITE = frozenset({"test_durability"})
 """Its shared commit, its files, and what a kill or a failed sync leaves in them."""
 
 

@@ -4,9 +4,10 @@ One process loads the program and forks a server for every order it reads, so th
 and start dozens. What is hooked is hooked here, never in the program:
 
 - A request with `X-Crash-At: 7` kills the server with SIGKILL at the seventh step since its first
-  BEGIN, a step being a statement, the moment when a commit has written but not synced, the moment
-  after it, or a part of the answer. Instead of a number it may be the beginning of a step's name.
-- `X-Fail-Sync: 1` makes the kernel refuse the sync of the next commit with EIO.
+  BEGIN, a step being a statement, the moment in a commit, the moment after it, or a part of the
+  answer. Instead of a number it may be the beginning of a step's name. In a commit, on SQLite, it
+  is written and not synced; on PostgreSQL, it is on its way, and nobody is left to hear of it.
+- `X-Fail-Sync: 1` makes the kernel refuse the sync of SQLite's next commit with EIO.
 - `X-Clock-Ahead: 60` moves the clock until the next request.
 
 There is no background work in these servers; what runs is what a test asks for.
@@ -26,22 +27,29 @@ import struct
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+import asyncpg
 import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.engines import engines
-from tests.live import free_port
+from tests.live import ROOMY, free_port
 
 from cosignet.cli import main
 from cosignet.server import app
 from cosignet.server.runtime import Runtime
+from cosignet.server.store import postgres_wire
 from cosignet.server.store.sqlite import SqliteDatabase
 
 ROOT = Path(__file__).parents[2]
 IN_COMMIT = "in COMMIT"
 AFTER_COMMIT = "after COMMIT"
+APPENDING = "INSERT INTO confirmations"
+"""On PostgreSQL a statement that is a transaction of its own."""
+LISTENING = "SELECT 1"
+"""Asked again and again, whatever is going on."""
 START_SECONDS = 30
 
 # --- A kernel that refuses to sync (seccomp, for one thread) --------------------------------------
@@ -128,7 +136,7 @@ class Steps:
 
     def reach(self, name: str) -> bool:
         """Note a step; whether it is the one."""
-        self._begun = self._begun or name.startswith("BEGIN")
+        self._begun = self._begun or name.startswith(("BEGIN", APPENDING))
         if self._at is None or not self._begun:
             return False
         self._count += 1
@@ -159,6 +167,37 @@ class Watched(sqlite3.Connection):
         return cursor
 
 
+class WatchedWire(asyncpg.Connection):
+    """A connection to PostgreSQL whose every statement is a step."""
+
+    steps: Steps
+
+    async def fetch(self, query: str, *values: Any, **options: Any) -> Any:
+        if query != LISTENING:
+            self.steps.pass_(unspelled(query))
+        return await super().fetch(query, *values, **options)
+
+    async def execute(self, query: str, *values: Any, **options: Any) -> str:
+        alone = not self.is_in_transaction() and query.startswith("INSERT")
+        commits = query.endswith("COMMIT")
+        self.steps.pass_("COMMIT" if commits else unspelled(query))
+        if not (alone or commits):
+            return await super().execute(query, *values, **options)
+        committing = asyncio.ensure_future(super().execute(query, *values, **options))
+        if self.steps.reach(IN_COMMIT):
+            # A statement that was prepared before is on its way after one turn.
+            await asyncio.sleep(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+        tag = await committing
+        self.steps.pass_(AFTER_COMMIT)
+        return tag
+
+
+def unspelled(sql: str) -> str:
+    """Return a statement as it is without PostgreSQL's look at the time."""
+    return sql[sql.index("\n") + 1 :] if sql.startswith("WITH clock AS") else sql
+
+
 def _watch_requests(application: ASGIApp, steps: Steps, ahead: list[float]) -> ASGIApp:
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
@@ -185,7 +224,8 @@ def _serve(order: dict[str, Any]) -> None:
     os.environ.update(order["store"])
     os.environ["COSIGNET_DATA_DIR"] = order["data_dir"]
     os.environ["COSIGNET_PUBLIC_URL"] = order["url"]
-    steps = Watched.steps = Steps(Path(order["log"]))
+    os.environ["COSIGNET_LIMITS"] = ROOMY
+    steps = Watched.steps = WatchedWire.steps = Steps(Path(order["log"]))
     if order["crash_at"]:
         steps.arm(order["crash_at"])
     ahead = [0.0]
@@ -205,10 +245,11 @@ def _serve(order: dict[str, Any]) -> None:
         await asyncio.Event().wait()
 
     sqlite3.connect = connect_watched
+    postgres_wire._connect = partial(asyncpg.connect, connection_class=WatchedWire)
     SqliteDatabase.sync = staticmethod(sync_or_fail)
     app.build = build_watched
     app.now_ms = lambda: now_ms() + int(ahead[0] * 1000)
-    app.sweep = app.keep_log = no_background_work
+    app.background = no_background_work
     main.main(["serve"])
 
 

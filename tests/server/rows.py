@@ -38,8 +38,12 @@ NEVER = {
              OR EXISTS (SELECT 1 FROM leaves WHERE subject = c.id) OR c.evidence_id IS NOT NULL)""",
     "a decision that a webhook is not owed, or owed twice": """
         SELECT c.id FROM confirmations c JOIN webhooks w ON w.organisation_id = c.organisation_id
-        WHERE CASE WHEN c.status = 'pending' THEN 0 ELSE 1 END != (SELECT count(*) FROM deliveries d
-            WHERE d.confirmation_id = c.id AND d.webhook_id = w.id AND d.event = c.status)""",
+        WHERE (SELECT count(*) FROM deliveries d
+               WHERE d.confirmation_id = c.id AND d.webhook_id = w.id AND d.event = c.status)
+        NOT BETWEEN CASE WHEN w.created_at < c.decided_at
+                AND (w.revoked_at IS NULL OR w.revoked_at > c.decided_at)
+                AND w.events LIKE '% ' || c.status || ' %' THEN 1 ELSE 0 END
+            AND CASE WHEN c.status = 'pending' THEN 0 ELSE 1 END""",
     "a consumption without its leaf, or a leaf without it": """
         SELECT c.id FROM confirmations c WHERE CASE WHEN c.consumed_at IS NULL THEN 0 ELSE 1 END !=
             (SELECT count(*) FROM leaves WHERE subject = c.id AND kind = 'consumption')""",

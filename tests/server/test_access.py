@@ -12,7 +12,7 @@ from cosignet.core.challenge import Purpose, challenge
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import access
 from cosignet.server.services.invite import Terms
-from cosignet.server.web.guards import CEREMONY, PAGE, PUBLIC, SESSION
+from cosignet.server.web.guards import CEREMONY, LOG, METRICS, PAGE, PUBLIC, SESSION
 from cosignet.server.web.routes import ROUTES
 
 KEYED = [row for row in ROUTES if row.guard.scope is not None]
@@ -20,7 +20,7 @@ OPEN = [row for row in ROUTES if row.guard.scope is None]
 
 
 def test_only_pages_ceremonies_and_public_facts_need_no_key() -> None:
-    assert {row.guard for row in OPEN} == {PAGE, CEREMONY, SESSION, PUBLIC}
+    assert {row.guard for row in OPEN} == {PAGE, CEREMONY, SESSION, PUBLIC, METRICS, LOG}
     assert all(row.path.startswith("/api/") for row in KEYED)
     public = {row.path for row in OPEN if row.path.startswith("/api/")}
     assert public == {"/api/openapi.json"}

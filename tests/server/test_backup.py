@@ -141,7 +141,7 @@ def test_a_restored_server_answers_the_same_decisions_evidence_and_ids(
         same = Person(url, alex.passkey, base_url=live.listens_at)
         assert same.sign_in()
         assert same.approve(left).is_success
-    assert second.count("SELECT count(*) FROM leaves") == 5  # of them one of the passkey
+    assert second.count("SELECT count(*) FROM leaves") == 6  # of them one of the passkey
 
 
 def test_a_backup_while_the_server_is_busy_is_of_one_moment(

@@ -74,6 +74,7 @@ def test_every_setting_can_stand_in_a_file(name: str, tmp_path: Path) -> None:
     value = {
         "COSIGNET_PUBLIC_URL": "https://approve.example",
         "COSIGNET_API_INVITES": "activate",
+        "COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes",
         "COSIGNET_LOG_FORMAT": "json",
         "COSIGNET_LOG_LEVEL": "info",
         "COSIGNET_METRICS_TOKEN": "0123456789abcdef",

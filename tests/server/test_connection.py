@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.live import Live
 from tests.people import Person, Program
-from tests.server.test_transport import Recording
+from tests.server.test_exchange import Recording
 from tests.server.together import eventually
 from uvicorn import Config
 from uvicorn.server import ServerState

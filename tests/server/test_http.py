@@ -204,6 +204,7 @@ def test_openapi_says_which_routes_take_an_idempotency_key(live: Live) -> None:
         if parameter["in"] == "header"
     }
     creating = {"/api/confirmations", "/api/keys", "/api/keys/{id}/rotate", "/api/invites"}
+    creating |= {"/api/webhooks", "/api/webhooks/{id}/rotate", "/api/webhooks/{id}/test"}
     assert takes == creating
     answer = document["paths"]["/api/keys"]["post"]["responses"]["201"]
     assert set(answer["headers"]) == {"Idempotent-Replayed", "X-Request-Id"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import httpx2
 import pytest
 from tests.engines import engines
 from tests.live import Clock, Live
@@ -581,6 +582,63 @@ def test_while_the_database_is_away_nothing_is_told_and_then_it_goes_on(live: Li
     assert program.read(asked)["status"] == "pending"
     assert alex.post_approval(asked, signed).is_success
     assert program.read(asked)["status"] == "approved"
+
+
+@contextmanager
+def read_only(live: Live) -> Iterator[None]:
+    """As a server whose disk is full is made, or one that has become a standby."""
+    with opened(live.data_dir / "cosignet.db") as rows:
+        name = str(value(rows, "SELECT current_database()"))
+
+    def become(setting: str) -> None:
+        engines.server.execute(
+            "postgres", f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}"
+        )
+        engines.server.execute(
+            "postgres",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+            name,
+        )
+
+    become("on")
+    try:
+        yield
+    finally:
+        # Nobody is cut off now: connections that have been refused are not used again.
+        engines.server.execute(
+            "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only"
+        )
+
+
+def test_a_database_that_is_read_only_is_read_and_what_would_write_is_503(live: Live) -> None:
+    program, alex = live.program(), live.person("alex")
+    decided, asked = (program.ask("alex")["id"] for _ in range(2))
+    assert alex.approve(decided).is_success
+    signed = alex.sign(asked)
+    new = {"username": "alex", "action": "x", "payload": {}}
+
+    def writing() -> list[httpx2.Response]:
+        return [
+            program.post("/api/confirmations", new),
+            program.post("/api/confirmations", new, headers={"Idempotency-Key": "once"}),
+            program.post(f"/api/confirmations/{asked}/cancel"),
+            alex.post_approval(asked, signed),
+            program.get("/readyz"),
+        ]
+
+    with read_only(live):
+        for _ in range(2 * WRITERS):
+            eventually(lambda: program.get(f"/api/confirmations/{asked}").is_success)
+            answers = writing()
+            assert [one.status_code for one in answers] == [503] * len(answers)
+        assert program.read(asked)["status"] == "pending"
+        assert program.read(decided)["status"] == "approved"
+        assert program.get("/healthz").is_success
+    eventually(lambda: program.get("/readyz").is_success)
+    assert program.read(asked)["status"] == "pending"
+    assert len(program.get("/api/confirmations").json()["items"]) == 2
+    assert alex.post_approval(asked, signed).is_success
+    assert program.post("/api/confirmations", new).status_code == 201
 
 
 def test_who_waits_while_the_database_goes_away_is_answered_and_may_wait_again(live: Live) -> None:

@@ -1,11 +1,11 @@
 """Several nodes on one PostgreSQL: what one decides all others tell, whoever waits there hears it.
 
-That somebody was woken, and has not just looked again by themself, is seen by letting nobody look.
+That somebody was woken is seen as no node looks for them: only its background work would.
 """
 
-import math
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,12 @@ from tests.server.test_races import Contest
 from tests.server.together import background, eventually
 
 from cosignet.core.confirmation import Confirmation
+from cosignet.core.errors import Unavailable
+from cosignet.server import worker
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import watch
+from cosignet.server.store import confirmations
+from cosignet.server.store.db import Reader
 
 pytestmark = pytest.mark.engine("postgres")
 FAR_SECONDS = 3600
@@ -36,8 +40,6 @@ def nodes(tmp_path: Path) -> Iterator[tuple[Live, Live]]:
         Live(tmp_path / "data") as first,
         Live(tmp_path / "data", {"COSIGNET_PUBLIC_URL": first.url}) as second,
     ):
-        for node in (first, second):
-            node.runtime.database.poll_seconds = math.inf
         # Before their first statements: those would stay with the clock they have found.
         engines.set_clock(first.data_dir, stopped_at=None, offset_ms=0)
         yield first, second
@@ -141,19 +143,51 @@ def test_what_was_decided_while_a_node_was_cut_off_is_heard_when_it_is_back(
         assert held.result() == "approved"
 
 
-def test_without_any_notification_whoever_waits_looks_by_themself(
-    nodes: tuple[Live, Live],
+def test_without_any_notification_a_node_looks_for_those_who_wait(
+    nodes: tuple[Live, Live], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = nodes
+    monkeypatch.setattr(watch, "LOOK_BATCH", 3)
     here.runtime.database.poll_seconds = 0.2
     here.runtime.database._listeners.clear()
+    looks = 0
+
+    async def ask(reader: Reader, ids: Sequence[str]) -> list[str]:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise RuntimeError("a defect is not the end of it")
+        if looks == 2:
+            raise Unavailable("nor is the database's absence")
+        return await decided_among(reader, ids)
+
+    decided_among = confirmations.decided_among
+    monkeypatch.setattr(confirmations, "decided_among", ask)
+
+    async def begin(rt: Runtime) -> asyncio.Task[None]:
+        return asyncio.create_task(worker.look(rt))
+
+    looking = here.run(begin)
     program, alex = here.program(), here.person("alex")
     asked = program.ask("alex")["id"]
+    others = [program.ask("alex")["id"] for _ in range(6)]
     with background() as start:
+        # More than are asked for at once, and what was decided is not the first.
+        waiting: list[Future[str]] = [start(wait_at, here, one) for one in others]
+        eventually(lambda: len(here.runtime.waiters) == 6)
         held: Future[str] = start(wait_at, here, asked)
-        eventually(lambda: len(here.runtime.waiters) == 1)
+        eventually(lambda: len(here.runtime.waiters) == 7)
         assert at(there, alex).approve(asked).is_success
         assert held.result() == "approved"
+        assert not any(one.done() for one in waiting)
+        for one in others:
+            assert at(there, alex).approve(one).is_success
+    here.loop.call_soon_threadsafe(looking.cancel)
+
+
+@pytest.mark.engine("sqlite")
+def test_where_no_notification_is_lost_nobody_looks(live: Live) -> None:
+    live.run(worker.look)
 
 
 # --- Two programs ---------------------------------------------------------------------------------

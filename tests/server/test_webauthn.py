@@ -178,6 +178,9 @@ def test_the_counter_is_read_from_all_its_bytes() -> None:
         signed = assertion(sign_count=count).run(webauthn)
         assert isinstance(signed, VerifiedAssertion)
         assert signed.sign_count == count
+        registered = registration(sign_count=count).run(webauthn)
+        assert isinstance(registered, VerifiedCredential)
+        assert registered.sign_count == count
 
 
 def test_what_is_asked_of_browsers() -> None:
@@ -218,11 +221,50 @@ def test_each_mutation_meets_its_own_refusal(mutation: Mutation) -> None:
     assert time.process_time() - started < 0.05, "whatever is sent, it costs next to nothing"
 
 
-def test_malformed_members_are_named() -> None:
-    made = assertion(response={"signature": "="})
-    with pytest.raises(malformed.Base64Padded) as raised:
-        parse_assertion(made.value)
-    assert raised.value.field == "response.signature"
+@pytest.mark.parametrize(
+    "member", ["clientDataJSON", "authenticatorData", "signature", "userHandle"]
+)
+def test_a_malformed_member_of_a_signature_is_named(member: str) -> None:
+    for value in ("=", "A" * 100_000):
+        with pytest.raises(CeremonyMalformed) as raised:
+            parse_assertion(assertion(response={member: value}).value)
+        assert raised.value.field == f"response.{member}"
+
+
+@pytest.mark.parametrize("member", ["clientDataJSON", "attestationObject", "transports"])
+def test_a_malformed_member_of_a_registration_is_named(member: str) -> None:
+    with pytest.raises(CeremonyMalformed) as raised:
+        parse_attestation(registration(response={member: "="}).value)
+    assert raised.value.field == f"response.{member}"
+
+
+@pytest.mark.parametrize(
+    ("edits", "field"),
+    [
+        ({"type": "password"}, "type"),
+        ({"type": 1}, "type"),
+        ({"id": "AAAA"}, "id"),
+        ({"id": "="}, "id"),
+        ({"rawId": "="}, "rawId"),
+        ({"id": "", "rawId": ""}, "id"),
+        ({"clientExtensionResults": 1}, "clientExtensionResults"),
+        ({"response": []}, "response"),
+    ],
+)
+def test_a_malformed_member_of_the_outer_object_is_named(
+    edits: dict[str, object], field: str
+) -> None:
+    for made, parse in ((assertion, parse_assertion), (registration, parse_attestation)):
+        with pytest.raises(CeremonyMalformed) as raised:
+            parse(made(members=edits).value)
+        assert raised.value.field == field
+
+
+@pytest.mark.parametrize("length", [0, 65])
+def test_a_user_handle_out_of_bounds_is_named(length: int) -> None:
+    with pytest.raises(malformed.UserHandleLength) as raised:
+        parse_assertion(assertion(user_handle=bytes(length)).value)
+    assert raised.value.field == "response.userHandle"
 
 
 def test_no_answer_passes_for_one_of_another_ceremony() -> None:

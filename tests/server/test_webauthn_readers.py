@@ -133,6 +133,12 @@ def test_rsa_signatures_may_end_in_the_middle_of_a_byte() -> None:
         verify_signed(key, signature=made.sign_bytes(data)[:256], data=data)
 
 
+@pytest.mark.parametrize("algorithm", [[], {}, b"\xf9", "ES256", None, True, -65535])
+def test_what_is_no_algorithm_is_refused_whatever_it_is(algorithm: object) -> None:
+    with pytest.raises(errors.KeyAlgorithm):
+        parse_public_key(cbor({**passkey().cose, 3: algorithm}))
+
+
 def test_random_bytes_are_no_key() -> None:
     for _ in range(200):
         with pytest.raises((CeremonyRefused, CeremonyMalformed)):

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 from cosignet.cli import machine, reach, store_checks
-from cosignet.cli.finding import UNKNOWN_ADDRESSES, Finding, fail, ok, warn
+from cosignet.cli.finding import PRIVATE_WEBHOOKS, UNKNOWN_ADDRESSES, Finding, fail, ok, warn
 from cosignet.cli.output import visible
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config, read_config
@@ -37,6 +37,8 @@ async def _examine(options: argparse.Namespace) -> AsyncGenerator[Finding]:
     yield ok("settings", _about_url(config))
     yield _invites(config)
     yield _proxies(config)
+    if config.allow_private_webhooks:
+        yield warn("webhooks", PRIVATE_WEBHOOKS, "That is for development: leave it out elsewhere.")
     for finding in machine.examine(config):
         yield finding
     yield _key(config)

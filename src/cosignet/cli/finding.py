@@ -8,6 +8,9 @@ Result: TypeAlias = Literal["OK", "WARN", "FAIL"]
 UNKNOWN_ADDRESSES = (
     "COSIGNET_TRUSTED_PROXIES is not set: behind a proxy nobody is limited by their address"
 )
+PRIVATE_WEBHOOKS = (
+    "COSIGNET_ALLOW_PRIVATE_WEBHOOKS=yes: webhooks may lead to this machine and its network"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ from cosignet.core.access import (
     Role,
     Scope,
 )
+from cosignet.core.confirmation import PAGE_SIZE_DEFAULT
+from cosignet.core.delivery import DeliveryStatus
 from cosignet.core.errors import Refusal
+from cosignet.core.webhook import DECISION_EVENTS, ROTATION_SECONDS_DEFAULT, ROTATION_SECONDS_MAX
 
 NEEDS_SERVER = (
     "This command needs the server's packages. Install them with: pip install 'cosignet[server]'"
@@ -77,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
         default=1,
         help="processes, on PostgreSQL only (%(default)s)",
     )
+    words = "Do background work beside `serve`, on PostgreSQL."
+    _add(commands.add_parser, "worker", "running.worker", words)
+    words = "Forward decisions to a URL of yours, while you develop."
+    listen = _add(commands.add_parser, "listen", "listening.listen", words)
+    listen.add_argument("--forward-to", required=True, metavar="URL", help="your own endpoint")
+    listen.add_argument("--event", action="append", choices=[str(one) for one in DECISION_EVENTS])
     migrate = _add(commands.add_parser, "migrate", "running.migrate", "Update the database.")
     migrate.add_argument(
         "--take-public-url",
@@ -97,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
         ("invite", "Invites for people who decide.", _fill_invite),
         ("approver", "The people who decide.", _fill_approver),
         ("log", "The transparency log of this installation.", _fill_log),
+        ("webhook", "Endpoints that are told of decisions.", _fill_webhook),
     ):
         group = commands.add_parser(name, help=words, description=words)
         fill(group.add_subparsers(metavar="COMMAND", required=True).add_parser)
@@ -173,6 +183,40 @@ def _fill_log(add: _AddParser) -> None:
         metavar="DAYS",
         help="how long the old key signs beside it (%(default)s)",
     )
+
+
+def _fill_webhook(add: _AddParser) -> None:
+    create = _add(add, "create", "webhooks.create", "Tell an endpoint; prints just the secret.")
+    create.add_argument("--url", required=True, help="where to, by https")
+    create.add_argument(
+        "--event",
+        action="append",
+        choices=[str(event) for event in DECISION_EVENTS],
+        help="may be repeated; all of them without it",
+    )
+    _add(add, "list", "webhooks.list_all", "List the webhooks.")
+    for name, words in (
+        ("test", "Have the server send a test."),
+        ("enable", "Send to a disabled webhook again."),
+        ("revoke", "End a webhook, for ever."),
+    ):
+        _add(add, name, f"webhooks.{name}", words).add_argument("id")
+    rotate = _add(add, "rotate", "webhooks.rotate", "Replace the secret; prints it.")
+    rotate.add_argument("id")
+    rotate.add_argument(
+        "--overlap",
+        type=int,
+        default=ROTATION_SECONDS_DEFAULT,
+        metavar="SECONDS",
+        help=f"how long the old secret signs, too, up to {ROTATION_SECONDS_MAX} (%(default)s)",
+    )
+    told = _add(add, "deliveries", "webhooks.deliveries", "List the latest deliveries.")
+    told.add_argument("--webhook", metavar="ID", help="of this webhook alone")
+    told.add_argument("--confirmation", metavar="ID", help="of this confirmation alone")
+    told.add_argument("--status", choices=[str(status) for status in DeliveryStatus])
+    told.add_argument("--limit", type=int, default=PAGE_SIZE_DEFAULT, help="%(default)s")
+    words = "Have the server send a delivery again."
+    _add(add, "redeliver", "webhooks.send_again", words).add_argument("id")
 
 
 def _add(add: _AddParser, name: str, run: str, words: str) -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cosignet.cli.finding import UNKNOWN_ADDRESSES
+from cosignet.cli.finding import PRIVATE_WEBHOOKS, UNKNOWN_ADDRESSES
 from cosignet.cli.output import say
 from cosignet.cli.workers import Supervisor
 from cosignet.core.errors import FieldInvalid, SetupError
@@ -97,6 +97,21 @@ def _serve_together(
         Supervisor(options.workers, work).run()
 
 
+def worker(options: argparse.Namespace) -> int:
+    """Do what `serve` does in the background, in a process of its own."""
+    config = read_config()
+    if not is_shared(config.database_url):
+        raise SetupError(
+            "On SQLite `cosignet serve` does the background work, and no other process can. "
+            "Workers of their own need PostgreSQL: set COSIGNET_DATABASE_URL."
+        )
+    say("Cosignet works in the background; webhooks are sent from here.")
+    if config.allow_private_webhooks:
+        say(f"{PRIVATE_WEBHOOKS}.")
+    app.run_background(config)
+    return 0
+
+
 def migrate(options: argparse.Namespace) -> int:
     """Bring the database up to date."""
     config = read_config()
@@ -121,6 +136,8 @@ async def _announce(rt: Runtime, config: Config) -> None:
             "API keys of scope `admin` can enrol approvers without your say "
             "(COSIGNET_API_INVITES=trusted); choose `activate` before others rely on this server."
         )
+    if config.allow_private_webhooks:
+        say(f"{PRIVATE_WEBHOOKS}.")
     if not config.knows_addresses:
         say(f"{UNKNOWN_ADDRESSES}.")
     link = await invite.for_owner(rt, await access.default_organisation(rt))

@@ -8,7 +8,7 @@ from cosignet.core.errors import SetupError, Unavailable
 from cosignet.server import app, install
 from cosignet.server.config import Config
 from cosignet.server.services.access import DEFAULT_ORGANISATION
-from cosignet.server.store import approvers, facts, installation, organisations
+from cosignet.server.store import approvers, facts, installation, organisations, webhooks
 from cosignet.server.store.connect import is_shared, store_exists
 from cosignet.server.store.db import Database
 from cosignet.server.store.migrate import missing_of
@@ -43,6 +43,7 @@ async def _database(config: Config, database: Database) -> AsyncGenerator[Findin
     yield await _clock(database)
     if schema.result == "OK":
         yield await _owner(database)
+        yield await _webhooks(database)
 
 
 def _identity(config: Config, contents: installation.Contents) -> Finding:
@@ -102,6 +103,14 @@ async def _server(database: Database) -> AsyncGenerator[Finding]:
         words = f"{found.connections_max} connections at most; each process takes "
         words += f"{facts.CONNECTIONS_PER_PROCESS}"
         yield warn("postgresql", words, "Raise max_connections.")
+
+
+async def _webhooks(database: Database) -> Finding:
+    disabled = await webhooks.disabled(database.reader)
+    if disabled:
+        words = f"{disabled} disabled, as they were gone or failed"
+        return fail("webhooks", words, "`cosignet webhook list` says which; enable or revoke them.")
+    return ok("webhooks", "none is disabled")
 
 
 async def _owner(database: Database) -> Finding:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from operator import eq
 from typing import cast
 
 from cosignet.core.cardtext import ODD, Element, Node, element, flag, shown
@@ -124,9 +125,12 @@ def _twins(names: Iterable[str]) -> list[tuple[str, bool]]:
 
 
 def look_alike(names: set[str]) -> bool:
-    """Return whether any of these names could be taken for another one of them."""
-    forms = [{_fold(name), _outline(name)} for name in names]
-    return len({form for both in forms for form in both}) < sum(map(len, forms))
+    """Return whether any of these names, all printable ASCII, could be taken for another one."""
+    text = "\n".join(names)
+    folded = _fold(text).split("\n")
+    outlined = _alike(text).split("\n")
+    forms = 2 * len(folded) - sum(map(eq, folded, outlined))
+    return len({*folded, *outlined}) < forms
 
 
 def _fold(key: str) -> str:
@@ -138,6 +142,10 @@ def _fold(key: str) -> str:
 def _outline(key: str) -> str:
     is_seen = key.isascii() and key.isprintable()
     seen = key if is_seen else "".join(c for c in key if not is_hidden(ord(c)))
+    return _alike(seen)
+
+
+def _alike(seen: str) -> str:
     return seen.translate(_ALIKE).replace("rn", "m")
 
 

@@ -53,17 +53,31 @@ class Context(NamedTuple):
     @property
     def text(self) -> str:
         """The one canonical text of this context; key order is part of the format."""
+        return _framed(self.purpose, self._terms, self.salt)
+
+    def texts(self, reject_salt: str) -> tuple[str, str]:
+        """Return the text of this context, and that of rejecting the same with another salt."""
+        terms = self._terms
+        return _framed("approve", terms, self.salt), _framed("reject", terms, reject_salt)
+
+    @property
+    def _terms(self) -> str:
+        """What both purposes have in common."""
         policy = "null" if self.policy is None else _json(self.policy)
         return (
-            f'{{"v":1,"purpose":"{self.purpose}","confirmation":{_json(self.confirmation)}'
+            f'"confirmation":{_json(self.confirmation)}'
             f',"org":{_json(self.org)},"action":{_json(self.action)}'
             f',"approver":{_json(self.approver)},"approverId":{_json(self.approver_id)}'
             f',"requester":{_json(self.requester)},"requesterKeyId":{_json(self.requester_key_id)}'
             f',"rpId":{_json(self.rp_id)},"origin":{_json(self.origin)}'
             f',"createdAt":{_json(self.created_at)},"expiresAt":{_json(self.expires_at)}'
             f',"quorum":{self.quorum},"policy":{policy},"risk":{_json(self.risk)}'
-            f',"reveal":{"true" if self.reveal else "false"},"salt":{_json(self.salt)}}}'
+            f',"reveal":{"true" if self.reveal else "false"}'
         )
+
+
+def _framed(purpose: Purpose, terms: str, salt: str) -> str:
+    return f'{{"v":1,"purpose":"{purpose}",{terms},"salt":{_json(salt)}}}'
 
 
 def parse_context(text: str) -> Context:

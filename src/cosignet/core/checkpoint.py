@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from cosignet.core.log_errors import NoteMalformed
 from cosignet.core.merkle import HASH_BYTES
 
+LOG_PATH = "/public/log"
+"""Where the log is read, below the public URL; its name ends with it, too."""
 SIZE_MAX = 2**53 - 1
 """Every program counts that far."""
 _PROOF_TITLE = "c2sp.org/tlog-proof@v1"

@@ -47,9 +47,9 @@ PROMPTS_PER_INVITE_MAX = Rate(60, 60)
 BUCKETS_MAX = 100_000
 """Whose rates a node remembers, in about 20 MB; the quietest are forgotten first."""
 
-PENDING_PER_APPROVER_MAX = 200
+PENDING_PER_APPROVER_MAX = 1_000
 """Confirmations that wait for one person. Nobody can read more before they expire."""
-PENDING_PER_APPROVER_AND_KEY_MAX = 100
+PENDING_PER_APPROVER_AND_KEY_MAX = 500
 """Likewise, of one API key: no key can use up what others need."""
 REJECTIONS_MAX = Rate(5, 600)
 """Signed rejections of one API key's by one approver; then it cannot ask them for a while."""
@@ -58,6 +58,14 @@ REJECTIONS_MAX = Rate(5, 600)
 READINESS_SECONDS = 1
 """For so long everybody who asks whether a node can do its work is told what was found last: each
 proof waits for the disk, and anybody may ask."""
+
+
+SENDING_PER_NODE_MAX = 128
+"""Deliveries that one node sends at the same time."""
+SENDING_PER_WEBHOOK_MAX = 16
+"""Likewise to one endpoint; to one whose last attempt failed, one at a time."""
+LEASE_SECONDS = 30
+"""When whoever was to send a delivery, and has not said how that went, is taken to have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ class Limits:
     held_per_page: int = HELD_PER_PAGE_MAX
     held_per_address: int = HELD_PER_ADDRESS_MAX
     held_per_node: int = HELD_PER_NODE_MAX
+    sending_per_node: int = SENDING_PER_NODE_MAX
+    sending_per_webhook: int = SENDING_PER_WEBHOOK_MAX
+    lease_seconds: float = LEASE_SECONDS
     readiness_seconds: float = READINESS_SECONDS
     requests_per_key: Rate = REQUESTS_PER_KEY_MAX
     creations_per_key: Rate = CREATIONS_PER_KEY_MAX
@@ -91,17 +102,14 @@ def held_per_node(descriptors: int) -> int:
     return min(HELD_PER_NODE_MAX, max(1, descriptors - reserved))
 
 
-CONFIGURABLE = {
-    field.name: field.type
-    for field in fields(Limits)
-    if field.name not in ("head_seconds", "body_seconds", "held_per_node", "readiness_seconds")
-}
+FIXED = ("head_seconds", "body_seconds", "held_per_node", "readiness_seconds", "lease_seconds")
+CONFIGURABLE = {field.name: field.type for field in fields(Limits) if field.name not in FIXED}
 """What an operator may set. How many a node can hold depends on its descriptors."""
 _NUMBER_MAX = 1_000_000_000
 
 
 def parse_limits(text: str) -> Limits:
-    """Read limits such as `pending_per_approver=500 creations_per_key=100/60`.
+    """Read limits such as `pending_per_approver=200 creations_per_key=100/60`.
 
     Those that are not named keep their defaults.
 

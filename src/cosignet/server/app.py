@@ -30,12 +30,14 @@ from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
 from cosignet.server.web.unheard import refusal_in_bytes
-from cosignet.server.worker import keep_log, share_figures, sweep
+from cosignet.server.worker import Sender, keep_log, look, share_figures, sweep
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
+GARBAGE_OBJECTS = 10_000
+"""How many more there are before Python looks for circles of them; 700 is its own choice."""
 Wrapping: TypeAlias = Callable[[ASGIApp], AbstractContextManager[ASGIApp]]
 """Puts something around an application, in the process that serves it, for as long as it does."""
 OpenPort: TypeAlias = socket.socket
@@ -124,6 +126,35 @@ async def serve(
     await _serve(config, host, port, on_start, None, wrapped=wrapped)
 
 
+def run_background(config: Config) -> None:
+    """Do background work until told to stop.
+
+    Raises:
+        SetupError: the database cannot be opened like this.
+    """
+    uvloop.run(_work_until_told(config))
+
+
+async def _work_until_told(config: Config) -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    async with opened(config) as runtime, _background_work(runtime):
+        await told.wait()
+
+
+@asynccontextmanager
+async def _background_work(runtime: Runtime) -> AsyncGenerator[None]:
+    """Do background work as long as the block runs."""
+    working = asyncio.ensure_future(background(runtime))
+    try:
+        yield
+    finally:
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+
 def work(
     config: Config,
     listening: OpenPort,
@@ -191,22 +222,20 @@ async def _until_told(
     server: Server, runtime: Runtime, sockets: list[socket.socket] | None
 ) -> None:
     """Serve, with background work beside, until told to stop."""
-    background = asyncio.ensure_future(_background(runtime))
     # What is loaded by now stays for good: looking through it again would only hold requests.
     gc.collect()
     gc.freeze()
-    try:
+    # What a request makes is gone when it is answered; most of it before it is looked at now.
+    gc.set_threshold(GARBAGE_OBJECTS)
+    async with _background_work(runtime):
         await server.serve(sockets)
-    finally:
-        background.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await background
 
 
-async def _background(runtime: Runtime) -> None:
+async def background(runtime: Runtime) -> None:
+    """Do all that happens by itself, until cancelled."""
     shares = runtime.metrics_token is not None and runtime.place.folder is not None
-    sharing = [share_figures(runtime)] if shares else []
-    await asyncio.gather(sweep(runtime), keep_log(runtime), *sharing)
+    work = [sweep(runtime), look(runtime), Sender(runtime).run(), keep_log(runtime)]
+    await asyncio.gather(*work, *([share_figures(runtime)] if shares else []))
 
 
 def _raise_descriptor_limit() -> int:

@@ -30,8 +30,10 @@ SETTINGS = {
     "COSIGNET_TRUSTED_PROXIES": "Addresses or networks (CIDR) of your proxies, separated by commas:"
     " what they forward says from where a request comes.",
     "COSIGNET_LIMITS": "Limits that shall be others, such as"
-    " `pending_per_approver=500 creations_per_key=100/60`.",
+    " `pending_per_approver=200 creations_per_key=100/60`.",
     "COSIGNET_API_INVITES": "trusted or activate: what an invite made by an API key is worth.",
+    "COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes or no: whether webhooks may lead to this machine and"
+    " its network, by http, too; for development.",
 }
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
 CLIENT_SETTINGS = frozenset({"COSIGNET_API_KEY", "COSIGNET_BASE_URL", "COSIGNET_USER"})
@@ -40,6 +42,7 @@ _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 API_INVITES = ("trusted", "activate")
 METRICS_TOKEN_CHARACTERS_MIN = 16
 COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+YES_OR_NO = ("yes", "no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Config:
     log_key: str | None = field(repr=False)
     """As given, in base64; None: made at the first start and kept sealed in the database."""
     trust_api_invites: bool
+    allow_private_webhooks: bool
     trusted_proxies: tuple[Network, ...]
     limits: Limits
     log_format: LogFormat = "text"
@@ -102,6 +106,8 @@ def read_config(environ: Mapping[str, str] = os.environ) -> Config:
         encryption_key=values.get("COSIGNET_ENCRYPTION_KEY"),
         log_key=values.get("COSIGNET_LOG_KEY"),
         trust_api_invites=invites == "trusted",
+        allow_private_webhooks=_one_of(YES_OR_NO, values, "COSIGNET_ALLOW_PRIVATE_WEBHOOKS", "no")
+        == "yes",
         log_format=_one_of(get_args(LogFormat), values, "COSIGNET_LOG_FORMAT", "text"),
         log_level=_one_of(get_args(LogLevel), values, "COSIGNET_LOG_LEVEL", "warning"),
         metrics_token=_token(values.get("COSIGNET_METRICS_TOKEN")),

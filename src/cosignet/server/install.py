@@ -7,12 +7,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosignet.core.checkpoint import LOG_PATH
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config
 from cosignet.server.ledger import MONITOR_KEY_PURPOSE
+from cosignet.server.outbound.http import Outside
 from cosignet.server.runtime import LogGate, Runtime
 from cosignet.server.secret import SECRET_BYTES, Sealer, SigningKey
-from cosignet.server.store import backup, confirmations, installation, log_keys, organisations
+from cosignet.server.store import (
+    backup,
+    confirmations,
+    deliveries,
+    installation,
+    log_keys,
+    organisations,
+)
 from cosignet.server.store.connect import is_shared, open_database, sqlite_path
 from cosignet.server.store.db import Database
 from cosignet.server.store.installation import Contents, Installation
@@ -59,6 +68,7 @@ async def open_installation(
             public_url=config.public_url,
             sealer=sealer,
             trust_api_invites=config.trust_api_invites,
+            outside=Outside(allow_private=config.allow_private_webhooks),
             clock=clock,
             random=random,
             log=LogGate(identity.log_origin, RememberedHead(config.data_dir)),
@@ -74,6 +84,7 @@ async def open_installation(
         await database.close()
         raise
     database.listen(confirmations.TOPIC, runtime.waiters.wake)
+    database.listen(deliveries.TOPIC, lambda _: runtime.owed.set())
     return Opened(runtime, applied)
 
 
@@ -155,7 +166,7 @@ def _identity(config: Config, sealer: Sealer) -> Installation:
         public_url=config.public_url,
         rp_id=config.rp_id,
         origin=config.public_url,
-        log_origin=config.public_url.split("://", 1)[1] + "/public/log",
+        log_origin=config.public_url.split("://", 1)[1] + LOG_PATH,
         encryption_key_id=sealer.key_id,
     )
 

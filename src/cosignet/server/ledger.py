@@ -7,6 +7,7 @@ transaction, so that none is ever missing or doubled. Log leaves are in `entries
 from cosignet.core.access_errors import RoleMissing
 from cosignet.core.challenge import CeremonyPurpose, ceremony_challenge
 from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.delivery import owed
 from cosignet.core.errors import (
     AlreadyDecided,
     ApproverNotActivated,
@@ -17,6 +18,7 @@ from cosignet.core.errors import (
 )
 from cosignet.core.idempotency import IdempotencyInProgress, Keeping, Made
 from cosignet.core.private_view import Locked
+from cosignet.core.webhook import Event
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import digest
 from cosignet.server.store import (
@@ -152,10 +154,17 @@ async def owe_deliveries(
     rt: Runtime, tx: Transaction, confirmation: Confirmation, status: Status, *, at: int
 ) -> None:
     """Write one delivery for each webhook that wants this decision (`at` in unix ms)."""
-    for webhook_id in await deliveries.subscribed(tx, confirmation.organisation_id, status):
-        deliveries.append(
-            tx, confirmation, id_=rt.new_id(), webhook_id=webhook_id, event=status, at=at
+    event, organisation_id = Event(status), confirmation.organisation_id
+    for webhook_id in await deliveries.subscribed(tx, organisation_id, event):
+        delivery = owed(
+            rt.new_id(),
+            organisation_id=organisation_id,
+            webhook_id=webhook_id,
+            confirmation_id=confirmation.id,
+            event=event,
+            at=at,
         )
+        deliveries.append(tx, delivery)
 
 
 async def organisation_of(reader: Reader, organisation_id: str) -> Organisation:

@@ -14,6 +14,7 @@ from cosignet.core.rate import Buckets, Rate
 from cosignet.core.request_errors import NodeFull, TooManyRequests, TooManyWaiting
 from cosignet.server.exposition import Place
 from cosignet.server.meter import Meter
+from cosignet.server.outbound.http import Outside
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.store.remembered import RememberedHead
@@ -111,6 +112,11 @@ class Waiters:
         for waiter in self._waiting.get(key, ()):
             waiter.wake()
 
+    @property
+    def awaited(self) -> list[str]:
+        """What somebody waits for."""
+        return list(self._waiting)
+
     def release(self) -> None:
         """Wake everybody, for ever."""
         self.released = True
@@ -175,11 +181,15 @@ class Runtime:
     random: Callable[[int], bytes]
     """That many unpredictable bytes."""
     log: LogGate
+    outside: Outside
+    """The door to other people's servers."""
     monotonic: Callable[[], float]
     """Seconds that never go back."""
     trusted_proxies: tuple[Network, ...] = ()
     """Who says from which address a request comes; nobody else is believed."""
     waiters: Waiters = field(default_factory=Waiters)
+    owed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when webhooks are owed something; whoever sends looks for themselves."""
     limits: Limits = field(default_factory=Limits)
     meter: Meter = field(default_factory=Meter)
     metrics_token: str | None = field(default=None, repr=False)

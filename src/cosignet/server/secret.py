@@ -63,6 +63,11 @@ def mint_code(random: bytes) -> str:
     return CODE_START + base64url(random)
 
 
+def webhook_purpose(webhook_id: str) -> str:
+    """Return what a webhook's secrets are sealed for: that webhook, and no other."""
+    return f"webhook-secret {webhook_id}"
+
+
 def digest(secret: str) -> bytes:
     """Return what is stored instead of a secret, and looked up by."""
     return hashlib.sha256(secret.encode()).digest()

@@ -1,11 +1,25 @@
 """Background work: finds what is due by reading rows, does it, and sleeps."""
 
 import asyncio
+import contextlib
 import logging
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 
+from cosignet.core.delivery import Claim
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import forget, operate, practice, publish, sequence, watch
+from cosignet.server.services import (
+    deliver,
+    forget,
+    operate,
+    practice,
+    publish,
+    sequence,
+    watch,
+)
+from cosignet.server.services.deliver import Due
 from cosignet.server.services.follow import Follower
 from cosignet.server.services.sequence import Sequencer
 
@@ -18,6 +32,8 @@ BATCH_AT_ONCE = 1_000
 """… unless it was as much as this; then it goes on at once."""
 ELECTION_SECONDS = 1.0
 """How often a node that does not keep the log asks whether somebody still does."""
+STOPPING_SECONDS = 4.0
+"""How long attempts that are under way may go on when the node stops; the others are made again."""
 log = logging.getLogger("cosignet")
 
 
@@ -29,6 +45,18 @@ async def share_figures(rt: Runtime) -> None:
         except Exception:
             log.exception("figures could not be shared")
         await asyncio.sleep(SHARE_SECONDS)
+
+
+async def look(rt: Runtime) -> None:
+    """Look for decisions of which a notification was lost, where one can be lost."""
+    while math.isfinite(rt.database.poll_seconds):
+        await asyncio.sleep(rt.database.poll_seconds)
+        try:
+            await watch.look(rt)
+        except Refusal as refusal:
+            log.warning("looking for decisions waits: %s", refusal)
+        except Exception:
+            log.exception("looking for decisions failed")
 
 
 async def sweep(rt: Runtime) -> None:
@@ -79,3 +107,67 @@ async def _keep(rt: Runtime, sequencer: Sequencer) -> None:
         await publish.publish(rt, sequencer.epoch)
         if count < BATCH_AT_ONCE:
             await asyncio.sleep(BATCH_SECONDS)
+
+
+class Sender:
+    """Sends the deliveries that are due, those of one webhook never in the way of another's."""
+
+    def __init__(self, rt: Runtime) -> None:
+        self._rt = rt
+        self._under_way: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Send until cancelled, and then let what is under way come to its end."""
+        try:
+            while True:
+                self._rt.owed.clear()
+                await _unless_it_fails(self._begin_due, self._rt)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SWEEP_SECONDS):
+                        await self._rt.owed.wait()
+        finally:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=STOPPING_SECONDS)
+
+    async def _begin_due(self, rt: Runtime) -> None:
+        due = sorted(await deliver.due(rt), key=lambda one: self._under_way[one.id])
+        for claim in await deliver.claim(rt, self._share_out(due)):
+            self._under_way[claim.delivery.webhook_id] += 1
+            task = asyncio.create_task(self._attempt(claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _share_out(self, due: Iterable[Due]) -> dict[Due, int]:
+        """Say how many more deliveries of each webhook may begin now.
+
+        Nobody takes more than half of what is free, so that there is mostly room for one more.
+        """
+        limits = self._rt.limits
+        free = limits.sending_per_node - len(self._tasks)
+        shares: dict[Due, int] = {}
+        for one in due:
+            most = 1 if one.failing else limits.sending_per_webhook
+            shares[one] = max(0, min(most - self._under_way[one.id], (free + 1) // 2))
+            free -= shares[one]
+        return shares
+
+    async def _attempt(self, claim: Claim) -> None:
+        webhook_id = claim.delivery.webhook_id
+        try:
+            await _unless_it_fails(lambda rt: deliver.attempt(rt, claim), self._rt)
+        finally:
+            self._under_way[webhook_id] -= 1
+            self._under_way += Counter()  # forgets whose count is zero
+            self._rt.owed.set()
+
+
+async def _unless_it_fails(some: Callable[[Runtime], Awaitable[None]], rt: Runtime) -> None:
+    """Do some work; if it fails, say so, and let the rest go on."""
+    try:
+        await some(rt)
+    except Refusal as refusal:
+        log.warning("background work waits: %s", refusal)
+    except Exception:
+        # A defect in one kind of work must not end the others for good.
+        log.exception("background work failed")

@@ -66,9 +66,11 @@ async def create(
         raise ApproverUnknown(field="username")
     now = rt.clock()
     context = _context(rt, key, approver, request, now)
-    if request.risk == "normal" and await _misleads(request.payload, context.text):
+    texts = context.texts(base64url(rt.random(SALT_BYTES)))
+    if request.risk == "normal" and await _misleads(request.payload, texts[0]):
         context = context._replace(risk="high")
-    confirmation = _new(rt, key, request, context, now)
+        texts = context.texts(base64url(rt.random(SALT_BYTES)))
+    confirmation = _new(rt, key, request, context, texts, now)
     room = pending.room(approver.id, key.id, rt.limits)
     if keeping is not None:
         await _insert_once(rt, confirmation, keeping, room)
@@ -146,8 +148,14 @@ def _context(rt: Runtime, key: ApiKey, approver: Approver, request: Request, now
     )
 
 
-def _new(rt: Runtime, key: ApiKey, request: Request, context: Context, now: int) -> Confirmation:
-    reject_context = context._replace(purpose="reject", salt=base64url(rt.random(SALT_BYTES)))
+def _new(
+    rt: Runtime,
+    key: ApiKey,
+    request: Request,
+    context: Context,
+    texts: tuple[str, str],
+    now: int,
+) -> Confirmation:
     risk = cast(Risk, context.risk)
     return Confirmation(
         id=context.confirmation,
@@ -159,8 +167,8 @@ def _new(rt: Runtime, key: ApiKey, request: Request, context: Context, now: int)
         action=request.action,
         payload=request.payload,
         payload_hash=payload_hash(request.payload),
-        context=context.text,
-        reject_context=reject_context.text,
+        context=texts[0],
+        reject_context=texts[1],
         risk=risk,
         private=request.private,
         status=Status.PENDING,

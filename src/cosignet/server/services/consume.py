@@ -14,7 +14,7 @@ from cosignet.server import entries
 from cosignet.server.ledger import current
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import digest
-from cosignet.server.store import confirmations
+from cosignet.server.store import consumptions
 
 
 async def consume(rt: Runtime, key: ApiKey, confirmation: Confirmation, token: str) -> Confirmation:
@@ -33,16 +33,14 @@ async def consume(rt: Runtime, key: ApiKey, confirmation: Confirmation, token: s
     rt.log.require_room()
     token_hash = digest(token)
     async with rt.database.transaction() as tx:
-        first = await confirmations.consume(
+        first = await consumptions.record(
             tx, confirmation.id, api_key_id=key.id, token_hash=token_hash
         )
         if first is not None:
             await entries.record_consumption(
                 rt, tx, confirmation, token_hash=token_hash, key_id=key.id, at=first
             )
-        same = first is not None or await confirmations.consumed_with(
-            tx, confirmation.id, token_hash
-        )
+        same = first is not None or await consumptions.made_with(tx, confirmation.id, token_hash)
     found = await current(rt, confirmation.id)
     if not same:
         raise AlreadyConsumed(
@@ -71,7 +69,7 @@ async def record_outcome(
         raise NotConsumed
     rt.log.require_room()
     async with rt.database.transaction() as tx:
-        at = await confirmations.record_outcome(tx, confirmation.id, result=result, note=note)
+        at = await consumptions.record_outcome(tx, confirmation.id, result=result, note=note)
         if at is not None:
             await entries.record_outcome(rt, tx, confirmation, result=result, at=at)
     found = await current(rt, confirmation.id)

@@ -11,6 +11,7 @@ from cosignet.server.runtime import Runtime, Share
 from cosignet.server.store import confirmations
 
 EXPIRY_BATCH = 500
+LOOK_BATCH = 500
 CLOCKS_APART_SECONDS = 0.005
 """How long to wait for the database's clock, where it is behind this node's."""
 
@@ -92,7 +93,24 @@ async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confi
             until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
             # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
             del found
-            await waiter.sleep(min(left, until_look, rt.database.poll_seconds))
+            await waiter.sleep(min(left, until_look))
+
+
+async def look(rt: Runtime) -> None:
+    """Wake those whose confirmation was decided without a word to this node.
+
+    One question for hundreds who wait: if each asked, they would keep the database busy.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    awaited = rt.waiters.awaited
+    for start in range(0, len(awaited), LOOK_BATCH):
+        some = awaited[start : start + LOOK_BATCH]
+        # Always as many, so that it is always the same statement.
+        some += some[-1:] * (LOOK_BATCH - len(some))
+        for confirmation_id in await confirmations.decided_among(rt.database.reader, some):
+            rt.waiters.wake(confirmation_id)
 
 
 async def page(

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from cosignet.server.store.db import Room, SqlValue
 
@@ -49,7 +50,7 @@ class Additions:
             fitting = list(_fitting(rows, ask))
             for start in range(0, len(fitting), ROWS_MAX):
                 some = fitting[start : start + ROWS_MAX]
-                values = tuple(value for row in some for value in row.values)
+                values = tuple(chain.from_iterable(row.values for row in some))
                 yield _statement(insertion, len(some), len(some[0].values)), values
                 for row in some:
                     row.made = True

@@ -4,6 +4,7 @@ Every change of status is one conditional UPDATE whose row count is the answer; 
 clock decides. None of them is reachable but through TRANSITIONS in `core/confirmation.py`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from cosignet.core.confirmation import (
@@ -39,6 +40,7 @@ LEFT JOIN credentials k ON k.id = s.credential_id
 """
 _BY_ID = _SELECT + "WHERE c.id = $1"
 _BY_EVIDENCE = _SELECT + "WHERE c.evidence_id = $1"
+_DECIDED_AMONG = "SELECT id FROM confirmations WHERE status <> 'pending' AND id IN "
 _INSERTION = (
     "INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester,"
     " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
@@ -213,43 +215,11 @@ async def by_evidence(reader: Reader, evidence_id: str) -> Confirmation | None:
     return await reader.find(_confirmation, _BY_EVIDENCE, evidence_id)
 
 
-async def consume(
-    tx: Transaction, confirmation_id: str, *, api_key_id: str, token_hash: bytes
-) -> int | None:
-    """Use an approval up; return when (unix ms), or None if another call was first."""
-    row = await tx.fetch_one(
-        "UPDATE confirmations SET consumed_at = clock_ms(), consumed_by = $2,"
-        " consume_token_hash = $3"
-        " WHERE id = $1 AND status = 'approved' AND consumed_at IS NULL RETURNING consumed_at",
-        confirmation_id,
-        api_key_id,
-        token_hash,
-    )
-    return None if row is None else row["consumed_at"]
-
-
-async def consumed_with(reader: Reader, confirmation_id: str, token_hash: bytes) -> bool:
-    """Whether it was this token that consumed the approval."""
-    row = await reader.fetch_one(
-        "SELECT 1 AS found FROM confirmations WHERE id = $1 AND consume_token_hash = $2",
-        confirmation_id,
-        token_hash,
-    )
-    return row is not None
-
-
-async def record_outcome(
-    tx: Transaction, confirmation_id: str, *, result: OutcomeResult, note: str | None
-) -> int | None:
-    """Record what became of a consumed approval; return when (unix ms), None if not the first."""
-    row = await tx.fetch_one(
-        "UPDATE confirmations SET outcome = $2, outcome_note = $3, outcome_at = clock_ms()"
-        " WHERE id = $1 AND consumed_at IS NOT NULL AND outcome IS NULL RETURNING outcome_at",
-        confirmation_id,
-        result,
-        note,
-    )
-    return None if row is None else row["outcome_at"]
+async def decided_among(reader: Reader, ids: Sequence[str]) -> list[str]:
+    """Return those of some confirmations that are no longer pending."""
+    places = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
+    rows = await reader.fetch("".join((_DECIDED_AMONG, "(", places, ")")), *ids)
+    return [row["id"] for row in rows]
 
 
 async def _decide(tx: Transaction, confirmation_id: str, sql: str, *values: SqlValue) -> int | None:

@@ -15,7 +15,9 @@ SqlValue: TypeAlias = "str | int | bytes | bool | None"
 Found = TypeVar("Found")
 Listener: TypeAlias = Callable[[str | None], None]
 """Is told the key of what changed, after the change is durable; None: some may have been missed."""
-Lockable: TypeAlias = Literal["organisations", "api_keys", "approvers", "invites", "confirmations"]
+Lockable: TypeAlias = Literal[
+    "organisations", "api_keys", "approvers", "invites", "confirmations", "webhooks"
+]
 """Tables whose rows are locked by their id."""
 
 
@@ -136,7 +138,7 @@ class Database(Protocol):
 
     @property
     def poll_seconds(self) -> float:
-        """How often whoever waits looks by themself, in case that a notification was lost."""
+        """How often to look for what somebody waits for, in case that a notification was lost."""
         ...
 
     @property

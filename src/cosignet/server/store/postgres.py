@@ -5,8 +5,8 @@ Rows that are appended at the same time are one statement.
 READ COMMITTED: the condition inside an UPDATE decides, looked at again after waiting for a row that
 another transaction held. What depends on other rows than the one it changes locks them first
 (`Transaction.lock`, `FOR SHARE`), in this order: installation, organisation, API key, approvers by
-id, invite, confirmation, credential. Whoever needs two takes them in that order, so nobody waits in
-a circle.
+id, invite, confirmation, credential, webhook, delivery. Whoever needs two takes them in that order,
+so nobody waits in a circle.
 
 A connection that is lost while a commit runs leaves everybody in doubt: the caller gets
 `Unavailable`, and whoever reads next reads the truth.

@@ -22,6 +22,7 @@ _LOCK: dict[Lockable, str] = {
     "approvers": "SELECT 1 FROM approvers WHERE id = $1 FOR NO KEY UPDATE",
     "invites": "SELECT 1 FROM invites WHERE id = $1 FOR NO KEY UPDATE",
     "confirmations": "SELECT 1 FROM confirmations WHERE id = $1 FOR NO KEY UPDATE",
+    "webhooks": "SELECT 1 FROM webhooks WHERE id = $1 FOR NO KEY UPDATE",
 }
 """NO KEY: rows that refer to a locked one can still be written."""
 _Question: TypeAlias = tuple[str, tuple[SqlValue, ...]]

@@ -86,6 +86,8 @@ class Connection:
         # FULL syncs the write-ahead log at every commit; NORMAL loses acknowledged decisions.
         self.raw.execute("PRAGMA synchronous = FULL")
         self.raw.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        # Else each insertion of several rows makes, fills and removes a file: how to undo it alone.
+        self.raw.execute("PRAGMA temp_store = MEMORY")
         self.raw.execute("PRAGMA foreign_keys = ON")
         self.raw.execute("PRAGMA trusted_schema = OFF")
         if read_only:

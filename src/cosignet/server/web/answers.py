@@ -1,12 +1,13 @@
-"""How a confirmation looks on the wire; one place for each field's name and spelling."""
+"""Answers in JSON; what all programs are told of a confirmation stands in `core/wire.py`."""
 
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
-from cosignet.core.confirmation import Confirmation, Rejection, Signature
-from cosignet.core.encoding import base64url, rfc3339
+from cosignet.core.confirmation import Confirmation
+from cosignet.core.encoding import rfc3339
+from cosignet.core.wire import decision, rejection, time_or_null
 
 
 class _JsonAnswer(Response):
@@ -33,11 +34,6 @@ def stored_answer(body: bytes, status: int, *, location: str | None) -> Response
     return _JsonAnswer(body, status, location)
 
 
-def time_or_null(unix_milliseconds: int | None) -> str | None:
-    """Write a time, or nothing."""
-    return None if unix_milliseconds is None else rfc3339(unix_milliseconds)
-
-
 def created(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
     """Return what the creation of a confirmation answers."""
     return {
@@ -53,37 +49,6 @@ def created(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
     }
 
 
-def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
-    """Return what a list shows of a confirmation."""
-    c = confirmation
-    return {
-        "id": c.id,
-        "url": f"{public_url}/confirm/{c.id}",
-        "status": c.status,
-        "action": c.action,
-        "approver": c.approver,
-        "requester": c.requester,
-        "payloadHash": c.payload_hash.hex(),
-        "risk": c.risk,
-        "createdAt": rfc3339(c.created_at),
-        "expiresAt": rfc3339(c.expires_at),
-        "decidedAt": time_or_null(c.decided_at),
-        "cancelledAt": time_or_null(c.cancelled_at),
-        "signedAt": None if c.signature is None else rfc3339(c.signature.signed_at),
-        "rejection": rejection(c.rejection),
-        "evidenceId": c.evidence_id,
-        "evidenceUrl": _evidence_url(c, public_url),
-        "consumedAt": time_or_null(c.consumed_at),
-        "outcome": outcome(c),
-    }
-
-
-def _evidence_url(confirmation: Confirmation, public_url: str) -> str | None:
-    if confirmation.evidence_id is None:
-        return None
-    return f"{public_url}/public/log/entries/{confirmation.evidence_id}/verification"
-
-
 def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dict[str, Any]:
     """Return what a key reads: enough to verify the decision alone.
 
@@ -91,16 +56,11 @@ def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dic
     """
     match = confirmation.match if confirmation.api_key_id == api_key_id else None
     signature = confirmation.signature
-    answer = summary(confirmation, public_url)
+    answer = decision(confirmation, public_url)
     answer |= {
         "payload": orjson.Fragment(confirmation.payload),
         "payloadText": confirmation.payload,
-        "context": confirmation.context,
-        "private": confirmation.private,
-        "reveal": False,
         "matchCode": None if match is None else match.code,
-        "credentialId": None if signature is None else base64url(signature.credential_id),
-        "credential": None if signature is None else _credential(signature),
         "rawAssertion": None if signature is None else orjson.Fragment(signature.raw_assertion),
     }
     return answer
@@ -136,25 +96,4 @@ def shown(
         "evidenceId": c.evidence_id,
         "rpId": rp_id,
         "serverTime": rfc3339(now),
-    }
-
-
-def rejection(found: Rejection | None) -> dict[str, Any] | None:
-    """Return how it was rejected, if it was."""
-    return None if found is None else {"signed": found.signed, "reason": found.reason}
-
-
-def outcome(confirmation: Confirmation) -> dict[str, Any] | None:
-    """Return what became of the action, if somebody said."""
-    if confirmation.outcome is None:
-        return None
-    found = confirmation.outcome
-    return {"result": found.result, "note": found.note, "at": rfc3339(found.at)}
-
-
-def _credential(signature: Signature) -> dict[str, Any]:
-    return {
-        "id": base64url(signature.credential_id),
-        "algorithm": signature.algorithm,
-        "publicKeySpki": base64url(signature.public_key_spki),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
@@ -47,6 +47,13 @@ class Body(BaseModel):
     """A request body: unknown fields are refused, and no type is guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+    names: ClassVar[frozenset[str]]
+    """Of all fields; pydantic's own answer is slow."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Remember the fields' names."""
+        cls.names = frozenset(cls.model_fields)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -206,9 +213,8 @@ class Call:
         value = parse_json(raw or b"{}")
         if not isinstance(value, dict):
             raise BodyNotObject
-        known = model.model_fields
         for name, item in value.items():
-            if name not in known:
+            if name not in model.names:
                 raise FieldUnknown(field=excerpt(name))
             if isinstance(item, str) and _NUL in item:
                 raise FieldInvalid(_NO_NUL, field=name)

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cosignet.core.access_errors import SignInNeeded
+from cosignet.core.checkpoint import LOG_PATH
 from cosignet.core.errors import FieldUnknown, NotSupported, Refusal
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
 from cosignet.server.logs import LOGGER, fields
@@ -14,7 +15,7 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE, refuse_key_in_query
-from cosignet.server.web.headers import LOG_PATH, Headers, data_headers, log_headers, page_headers
+from cosignet.server.web.headers import Headers, data_headers, log_headers, page_headers
 from cosignet.server.web.host import Hosts
 from cosignet.server.web.idempotency import answer_once
 from cosignet.server.web.rendering import page
@@ -26,6 +27,7 @@ from cosignet.server.web.static_files import static_files
 from cosignet.server.web.told import CALL, CLIENT_GONE, Told
 
 log = logging.getLogger(LOGGER)
+_LOG = f"{LOG_PATH}/"
 _DATA_TYPES = (b"application/json", b"application/problem+json")
 
 
@@ -121,13 +123,12 @@ class Entrance:
     def _complete(self, scope: Scope, response: Response, request_id: str) -> None:
         """Add the headers that every answer has, but for those it has set itself."""
         own = dict(response.raw_headers)
-        for pair in self._headers(scope["path"], own).items():
-            if pair[0] not in own:
-                response.raw_headers.append(pair)
+        every = self._headers(scope["path"], own)
+        response.raw_headers += [pair for pair in every.items() if pair[0] not in own]
         response.raw_headers.append((REQUEST_ID_FIELD, request_id.encode()))
 
     def _headers(self, path: str, own: Headers) -> Headers:
-        if path.startswith(LOG_PATH):
+        if path.startswith(_LOG):
             return self._log_headers
         is_data = own.get(b"content-type") in _DATA_TYPES
         return self._data_headers if is_data else self._page_headers
@@ -142,7 +143,7 @@ def _refusal(error: Exception, request_id: str) -> Refusal:
 
 def _refused(request: Request, refusal: Refusal, request_id: str) -> Response:
     wants_page = "text/html" in request.headers.get("accept", "")
-    if not wants_page or request.url.path.startswith(("/api/", LOG_PATH)):
+    if not wants_page or request.url.path.startswith(("/api/", _LOG)):
         return problem(refusal, request_id=request_id)
     if isinstance(refusal, SignInNeeded):
         return RedirectResponse(f"/login?next={request.url.path}", 303)

@@ -41,8 +41,7 @@ _PAGE = {
 # Without includeSubDomains: the operator's other hosts are theirs to decide about.
 _HSTS = {"strict-transport-security": "max-age=63072000"}
 
-LOG_PATH = "/public/log/"
-"""Whatever is below it any site's scripts may read: it says the same to everybody."""
+# Any site's scripts may read the log: it says the same to everybody.
 _OPEN = _DATA | {
     "access-control-allow-origin": "*",
     "cross-origin-resource-policy": "cross-origin",

@@ -1,7 +1,7 @@
 """The API's description (OpenAPI 3.1), made from the route table: it names what there is."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from cosignet import __version__
 from cosignet.core.checkpoint import SIZE_MAX
 from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, WAIT_SECONDS_MAX, Status
+from cosignet.core.delivery import DeliveryStatus
 from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_CHARACTERS,
     IDEMPOTENCY_KEY_HEADER,
@@ -30,6 +31,8 @@ _QUERY: dict[str, dict[str, Any]] = {
     "wait": {"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0},
     "status": {"type": "string", "enum": [str(status) for status in Status]},
     "username": _TEXT,
+    "webhookId": _TEXT,
+    "confirmationId": _TEXT,
     "requester": _TEXT | {"description": "An API key's name."},
     "since": {"type": "string", "format": "date-time", "description": "Created then or later."},
     "until": {"type": "string", "format": "date-time", "description": "Created before then."},
@@ -57,6 +60,13 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "session": [{"session": []}],
     "metrics": [{"metrics": []}],
 }
+_QUERY_OF: dict[tuple[str, str], dict[str, Any]] = {
+    ("/api/webhook-deliveries", "status"): {
+        "type": "string",
+        "enum": [str(status) for status in DeliveryStatus],
+    }
+}
+"""Where one route means something else by a name."""
 
 _IDEMPOTENCY_KEY = {
     "name": IDEMPOTENCY_KEY_HEADER,
@@ -105,7 +115,7 @@ def _operation(row: Row) -> dict[str, Any]:
         "operationId": f"{row.endpoint.__module__.rpartition('.')[2]}_{row.endpoint.__name__}",
         "summary": (row.endpoint.__doc__ or "").strip().rstrip("."),
         "security": _SECURITY.get(row.guard.name, []),
-        "parameters": [*map(_path_parameter, _placeholders(row.path)), *map(_query, row.query)],
+        "parameters": [*map(_path_parameter, _placeholders(row.path)), *_queries(row)],
         "responses": answers(row),
     }
     if row.replayed:
@@ -144,5 +154,7 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _query(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "schema": _QUERY[name]}
+def _queries(row: Row) -> Iterator[dict[str, Any]]:
+    for name in row.query:
+        schema = _QUERY_OF.get((row.path, name)) or _QUERY[name]
+        yield {"name": name, "in": "query", "schema": schema}

@@ -6,7 +6,8 @@ from cosignet.core.access import Scope
 from cosignet.server.web import log, public, schemas
 from cosignet.server.web import schemas_log as logged
 from cosignet.server.web import schemas_people as people
-from cosignet.server.web.api import confirmations, invites, keys, metrics
+from cosignet.server.web import schemas_webhooks as hooks
+from cosignet.server.web.api import confirmations, deliveries, invites, keys, metrics, webhooks
 from cosignet.server.web.call import Call
 from cosignet.server.web.guards import CEREMONY, LOG, METRICS, PAGE, PUBLIC, SESSION, api_key
 from cosignet.server.web.openapi import describe
@@ -14,9 +15,11 @@ from cosignet.server.web.pages import account, confirm, login, qr, register, unl
 from cosignet.server.web.route import Row
 
 CREATE, READ, CONSUME, ADMIN = map(api_key, (Scope.CREATE, Scope.READ, Scope.CONSUME, Scope.ADMIN))
+WEBHOOKS = api_key(Scope.WEBHOOKS)
 WAIT = ("wait",)
 HEADS = ("limit", "cursor")
 LIST = ("status", "username", "requester", "since", "until", "limit", "cursor")
+DELIVERIES = ("webhookId", "confirmationId", "status", "limit", "cursor")
 
 
 async def openapi(call: Call) -> Response:
@@ -137,6 +140,58 @@ ROUTES: tuple[Row, ...] = (
         replayed=people.ReplayedKey,
     ),
     Row("POST", "/api/keys/{id}/revoke", ADMIN, keys.revoke, schemas.Key),
+    Row(
+        "POST",
+        "/api/webhooks",
+        WEBHOOKS,
+        webhooks.register,
+        hooks.MintedWebhook,
+        201,
+        replayed=hooks.ReplayedWebhook,
+    ),
+    Row("GET", "/api/webhooks", WEBHOOKS, webhooks.list_, hooks.Webhooks),
+    Row("POST", "/api/webhooks/{id}/revoke", WEBHOOKS, webhooks.revoke, hooks.Webhook),
+    Row("POST", "/api/webhooks/{id}/enable", WEBHOOKS, webhooks.enable, hooks.Webhook),
+    Row(
+        "POST",
+        "/api/webhooks/{id}/rotate",
+        WEBHOOKS,
+        webhooks.rotate,
+        hooks.MintedWebhook,
+        replayed=hooks.ReplayedWebhook,
+    ),
+    Row(
+        "POST",
+        "/api/webhooks/{id}/test",
+        WEBHOOKS,
+        webhooks.test,
+        hooks.Delivery,
+        201,
+        replayed=hooks.Delivery,
+    ),
+    Row(
+        "POST",
+        "/api/webhooks/{id}/redeliver",
+        WEBHOOKS,
+        webhooks.redeliver_failed,
+        hooks.Redelivered,
+    ),
+    Row(
+        "GET",
+        "/api/webhook-deliveries",
+        WEBHOOKS,
+        deliveries.list_,
+        hooks.Deliveries,
+        query=DELIVERIES,
+    ),
+    Row("GET", "/api/webhook-deliveries/{id}", WEBHOOKS, deliveries.read, hooks.FullDelivery),
+    Row(
+        "POST",
+        "/api/webhook-deliveries/{id}/redeliver",
+        WEBHOOKS,
+        deliveries.again,
+        hooks.Delivery,
+    ),
     Row("GET", "/api/openapi.json", PUBLIC, openapi, media="application/json"),
     Row("GET", "/healthz", PUBLIC, public.healthz, schemas.State),
     Row("GET", "/readyz", PUBLIC, public.readyz, schemas.State),

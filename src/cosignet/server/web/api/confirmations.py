@@ -25,8 +25,9 @@ from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid, NotSupported
 from cosignet.core.idempotency import Kept
 from cosignet.core.payload import canonical_payload
+from cosignet.core.wire import outcome, summary
 from cosignet.server.services import ask, consume, watch
-from cosignet.server.web.answers import created, full, json_answer, outcome, summary
+from cosignet.server.web.answers import created, full, json_answer
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
 from cosignet.server.web.cursor import format_cursor, parse_cursor
 from cosignet.server.web.idempotency import kept_answer

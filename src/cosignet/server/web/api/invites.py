@@ -16,8 +16,9 @@ from cosignet.core.access import (
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import FieldInvalid
 from cosignet.core.idempotency import Kept
+from cosignet.core.wire import time_or_null
 from cosignet.server.services import invite as inviting
-from cosignet.server.web.answers import json_answer, time_or_null
+from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Body, Call, Nothing
 from cosignet.server.web.idempotency import kept_answer
 from cosignet.server.web.times import parse_time

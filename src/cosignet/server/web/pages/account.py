@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from cosignet.core.access import Change, ChangeKind
 from cosignet.core.encoding import base64url, rfc3339
+from cosignet.core.wire import time_or_null
 from cosignet.server.services import access, invite, people
-from cosignet.server.web.answers import json_answer, time_or_null
+from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Body, Call, optional_json
 from cosignet.server.web.first_key import first_key as shown_first_key
 from cosignet.server.web.passkey_bodies import Assertion, Registration

@@ -18,9 +18,10 @@ from cosignet.core.errors import PageTokenMissing
 from cosignet.core.match_code import MATCH_CODE_PATTERN
 from cosignet.core.private_view import Locked
 from cosignet.core.reject_reason import ReasonGiven
+from cosignet.core.wire import rejection
 from cosignet.server.secret import mint_code, prove, proves
 from cosignet.server.services import decide, explain, watch
-from cosignet.server.web.answers import json_answer, rejection, shown
+from cosignet.server.web.answers import json_answer, shown
 from cosignet.server.web.call import Body, Call, optional_json, refusal_of
 from cosignet.server.web.cookies import cookie
 from cosignet.server.web.markup import to_html

@@ -1,0 +1,1 @@
+"""What runs at the customer's side. Python's standard library only."""

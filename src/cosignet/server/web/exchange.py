@@ -1,0 +1,147 @@
+"""One request and its answer on a connection: what an application receives, and how it is sent."""
+
+import asyncio
+import logging
+import re
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp, Message, Scope
+
+log = logging.getLogger("cosignet")
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_FIRST_LINES = {
+    int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What stands in no header field (RFC 9110, section 5.5)."""
+
+
+class _Flow(Protocol):
+    """How a connection is throttled."""
+
+    write_paused: bool
+
+    async def drain(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+
+class _Connection(Protocol):
+    """Where a request came from."""
+
+    transport: asyncio.Transport
+    flow: Any
+
+    @property
+    def default_fields(self) -> list[tuple[bytes, bytes]]: ...
+    def on_response_complete(self) -> None: ...
+    def fail(self) -> None: ...
+
+
+class Exchange:
+    """A request and its answer, which is one write: head and body together.
+
+    It stands in for uvicorn's cycle, whose names it has, for answers that come whole.
+    """
+
+    # Ten thousand may be held: without a dictionary each.
+    __slots__ = (
+        "_awaits_continue",
+        "_connection",
+        "_scope",
+        "_start",
+        "body",
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "more_body",
+        "response_complete",
+    )
+
+    def __init__(
+        self, connection: _Connection, scope: Scope, *, keep_alive: bool, awaits_continue: bool
+    ) -> None:
+        self._connection = connection
+        self._scope = scope
+        self._awaits_continue = awaits_continue
+        """Whether the client sends its body only when told to (RFC 9110, section 10.1.1)."""
+        self._start: Message | None = None
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+        """What has come of the body and was not received yet."""
+        self.more_body = True
+        self.message_event = asyncio.Event()
+        """Set when there is something to receive."""
+        self.disconnected = False
+        self.response_complete = False
+
+    async def run_asgi(self, application: ASGIApp) -> None:
+        """Let the application answer; where it does not, the connection ends."""
+        try:
+            await application(self._scope, self.receive, self.send)
+        except Exception as error:
+            log.error("a request was not answered", exc_info=error)
+        finally:
+            if not self.response_complete and not self.disconnected:
+                self._connection.fail()
+
+    async def receive(self) -> Message:
+        """Return what has come of the body, or that nothing more will."""
+        connection = self._connection
+        if not self.disconnected and not self.response_complete:
+            if self._awaits_continue and not connection.transport.is_closing():
+                connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._awaits_continue = False
+            connection.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def send(self, message: Message) -> None:
+        """Take the head of the answer, then all of its body."""
+        if self._start is None:
+            self._start = message
+            return
+        flow: _Flow = self._connection.flow
+        if flow.write_paused and not self.disconnected:
+            await flow.drain()
+        if self.disconnected:
+            return
+        self._connection.transport.write(self._written(self._start, message["body"]))
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self._connection.transport.close()
+        self._connection.on_response_complete()
+
+    def _written(self, start: Message, body: bytes) -> bytes:
+        """Return an answer as bytes."""
+        status: int = start["status"]
+        fields: list[tuple[bytes, bytes]] = start["headers"]
+        length = (b"content-length", b"%d" % len(body))
+        if length not in fields and status not in _WITHOUT_BODY:
+            raise ValueError("an answer has another length than it says")
+        lines = [_FIRST_LINES[status]]
+        lines += map(_line, self._connection.default_fields)
+        lines += map(_line, fields)
+        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        if self._scope["method"] != "HEAD":
+            lines.append(body)
+        return b"".join(lines)
+
+
+@lru_cache
+def _line(field: tuple[bytes, bytes]) -> bytes:
+    """Write a field; most stand in every answer.
+
+    Raises:
+        ValueError: a control character is in it, and could begin another one (CWE-113).
+    """
+    line = b": ".join(field)
+    if _CONTROL.search(line):
+        raise ValueError("a control character in a header field")
+    return line + b"\r\n"

@@ -124,13 +124,23 @@ each("challenge", 50, async ({ inputs, want }) => {
 const DECISION = ["v", "kind", "salt", "evidence", "payloadHash", "decidedAt", "signatures"];
 const CREDENTIAL = ["v", "kind", "salt", "org", "approver", "approverId", "credentialId",
   "credentialKeyHash", "enrolledBy", "at", "proof"];
+const KEYS = {
+  approval: DECISION,
+  rejection: DECISION,
+  credential: CREDENTIAL,
+  credential_revoked: CREDENTIAL,
+  consumption: ["v", "kind", "salt", "evidence", "tokenHash", "keyId", "at"],
+  outcome: ["v", "kind", "salt", "evidence", "result", "at"],
+  log_key: ["v", "kind", "salt", "vkey", "at"],
+  asset_manifest: ["v", "kind", "salt", "release", "files", "at"],
+};
 const SIGNATURE = ["contextHash", "credentialKeyHash", "assertionHash"];
 
 each("opening", 25, async ({ inputs, want }) => {
   assert.equal(rewritten(want.text), want.text);
   assert.equal(await sha256Hex(want.text), want.sha256);
   const opening = JSON.parse(want.text);
-  assert.deepEqual(Object.keys(opening), inputs.kind === "credential" ? CREDENTIAL : DECISION);
+  assert.deepEqual(Object.keys(opening), KEYS[inputs.kind]);
   for (const signature of opening.signatures ?? []) {
     assert.deepEqual(Object.keys(signature), SIGNATURE);
   }

@@ -38,25 +38,13 @@ class Step(NamedTuple):
 STEPS = (
     Step("payload", "The payload is in its one canonical form.", needed=False),
     Step("hash", "Its SHA-256 is the payload hash.", needed=False),
-    Step(
-        "context", "Each context is in its one form, and hashes to what was signed.", needed=False
-    ),
-    Step(
-        "challenge",
-        "The 48 bytes that were signed are half of the context's hash and the payload's.",
-        needed=True,
-    ),
-    Step("client data", "A browser asked for the signature on the origin you expect.", needed=True),
-    Step(
-        "flags",
-        "The passkey belongs to the site, and a person was there and verified.",
-        needed=True,
-    ),
+    Step("context", "Each context is in its one form, and was signed.", needed=False),
+    Step("challenge", "The 48 signed bytes are of this context and payload.", needed=True),
+    Step("client data", "A browser asked for it on the origin you expect.", needed=True),
+    Step("flags", "The passkey is of that site; a person was verified.", needed=True),
     Step("signature", "The passkey's key signed exactly this.", needed=True),
     Step("credential", "That key is the one you trust.", needed=True),
-    Step(
-        "opening", "The opening names this payload hash, context, key and signature.", needed=True
-    ),
+    Step("opening", "The opening names this payload, context, key and signature.", needed=True),
     Step("leaf", "The log's entry commits to this opening.", needed=True),
     Step("inclusion", "The entry is in the tree of the signed head.", needed=True),
     Step("checkpoint", "The log key that you trust signed that head.", needed=True),
@@ -65,22 +53,28 @@ STEPS = (
 )
 """In this order, numbered from 1. A step without what it needs (no payload in a public bundle, no
 pinned key) is NOT PROVEN; one whose material is there and wrong is FAIL. Signatures are checked one
-by one in steps 3 to 9. Which step fails:
+by one in steps 3 to 9, which of a leaf that nobody signs (any kind but a decision) are NOT PROVEN,
+the opening excepted, and not needed; such a bundle that has signatures or a payload hash all the
+same leaves the opening NOT PROVEN. Which step fails; others that use the same material may, too,
+and what cannot be read at all fails all of them:
 
 | Wrong, surplus or missing | Step |
 |---|---|
 | `payload` | payload, or hash where it is canonical |
-| `payloadHash` | hash where there is a payload, else challenge |
-| `contexts` | context |
+| `payloadHash` | opening; also challenge, and hash where there is a payload |
+| `contexts`, `policy` | context |
 | `challenge` in the client data | challenge |
 | `type`, `origin`, `crossOrigin`, `topOrigin` there; `signatures[].origin` | client data |
 | authenticator data: RP ID hash, UP, UV, reserved bits, length; `signatures[].rpId` | flags |
 | `signature`, `publicKeySpki`, `algorithm`; what else is in the signed bytes | signature |
 | `id`, `rawId`, `credential.id`; `enrolment`, `revocation` | credential |
-| `opening`, `evidenceId`, `kind` | opening |
+| `evidenceId`, `kind`, `version` | opening |
+| `opening` | leaf; also opening, where it is one of what that compares, or has other members |
 | `entry.leaf`, `entry.leafHash` | leaf |
-| `entry.index`, `inclusion` | inclusion |
+| `entry.index`, `inclusion`, `state` | inclusion |
 | `checkpoint`, `tlogProof`, `log`, `consistency` | checkpoint |
+| `witnesses`, `anchors` | none: nothing in them is looked at, and both steps say so |
+| `userHandle`, `type` and what else nobody signed of `rawAssertion` | none |
 """
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cosignet.core.checkpoint import LOG_PATH
-from cosignet.core.confirmation import Confirmation, Rejection, Signature
+from cosignet.core.confirmation import Confirmation, Rejection, Signature, Status
 from cosignet.core.encoding import base64url, rfc3339
 
 
@@ -32,6 +32,7 @@ def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
         "rejection": rejection(c.rejection),
         "evidenceId": c.evidence_id,
         "evidenceUrl": _evidence_url(c, public_url),
+        "verifyUrl": _verify_url(c, public_url),
         "consumedAt": time_or_null(c.consumed_at),
         "outcome": outcome(c),
     }
@@ -66,6 +67,13 @@ def _evidence_url(confirmation: Confirmation, public_url: str) -> str | None:
     if confirmation.evidence_id is None:
         return None
     return f"{public_url}{LOG_PATH}/entries/{confirmation.evidence_id}/verification"
+
+
+def _verify_url(confirmation: Confirmation, public_url: str) -> str | None:
+    if confirmation.evidence_id is None:
+        return None
+    kind = "rejection" if confirmation.status is Status.REJECTED else "approval"
+    return f"{public_url}/verify?kind={kind}&id={confirmation.evidence_id}"
 
 
 def _credential(signature: Signature) -> dict[str, Any]:

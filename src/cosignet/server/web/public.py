@@ -20,6 +20,11 @@ async def readyz(call: Call) -> Response:
     return json_answer({"status": "ready"})
 
 
+async def verify(call: Call) -> Response:
+    """Check the evidence of a decision, in the browser; its script reads the address."""
+    return page("verify.html")
+
+
 async def home(call: Call) -> Response:
     """Say what this is."""
     return page("home.html", has_owner=await operate.has_owner(call.runtime, DEFAULT_ORGANISATION))

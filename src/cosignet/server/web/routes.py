@@ -227,5 +227,6 @@ ROUTES: tuple[Row, ...] = (
     ),
     Row("GET", "/public/log/entries/{id}/proof", LOG, log.proof, media="text/plain"),
     Row("GET", "/metrics", METRICS, metrics.metrics, media="text/plain"),
+    Row("GET", "/verify", PAGE, public.verify, query=("id", "kind")),
     Row("GET", "/", PAGE, public.home),
 )

@@ -79,6 +79,7 @@ class Summary(Answer):
     rejection: Rejection | None
     evidence_id: str | None
     evidence_url: str | None = Field(description="Where the log shows it, once it is included.")
+    verify_url: str | None = Field(description="The page on which a person checks it.")
     consumed_at: str | None
     outcome: Outcome | None
 

@@ -1,6 +1,7 @@
 """The few files browsers load: read, freed of their layout, compressed once, served from memory.
 
-Comments and indentation are for those who read the source; no phone needs to load them.
+Comments and indentation are for those who read the source; no phone needs to load them. The
+verifiers are served as they are: whoever takes them reads them first.
 """
 
 import gzip
@@ -15,8 +16,11 @@ from starlette.types import Receive, Scope
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".py": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_FOLDERS = (("cosignet.server.web", "static"), ("cosignet", "verifiers"))
 
 
 class StaticFile:
@@ -46,10 +50,10 @@ class StaticFile:
 
 def static_files() -> list[StaticFile]:
     """Return each file; nothing on the disk is reachable by name."""
-    folder = resources.files("cosignet.server.web") / "static"
+    files = [f for package, name in _FOLDERS for f in (resources.files(package) / name).iterdir()]
     return [
         StaticFile(file.name, _served(file.name, file.read_bytes()))
-        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        for file in sorted(files, key=lambda file: file.name)
         if PurePath(file.name).suffix in MEDIA_TYPES
     ]
 

@@ -9,6 +9,9 @@ export function tellDecision(data, isOurs) {
   fill("expiresAt", moment(data.expiresAt ?? ""));
   fill("cancelledAt", moment(data.cancelledAt ?? ""));
   fill("evidenceId", data.evidenceId ?? "");
+  for (const link of outcome.querySelectorAll("a[data-fill]")) {
+    link.search = link.search.replace(/[^=]*$/, data.evidenceId ?? "");
+  }
   fill("reason", reasonWords(data.rejection?.reason));
   for (const words of document.querySelectorAll(".elsewhere")) words.hidden = isOurs;
   show(outcome, stateOf(data));

@@ -451,9 +451,8 @@ def test_a_passkey_revoked_while_it_is_looked_at_opens_nothing(
 
     async def revoked_after(reader: Reader, credential_id: bytes) -> StoredCredential | None:
         found = await by_credential_id(reader, credential_id)
-        assert found is not None
-        async with live.runtime.database.transaction() as tx:
-            assert await credentials.revoke(tx, found.row_id)
+        organisation = await access.default_organisation(live.runtime)
+        await access.revoke_passkey(live.runtime, organisation.id, credential_id)
         return found
 
     monkeypatch.setattr(credentials, "by_credential_id", revoked_after)

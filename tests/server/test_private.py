@@ -450,6 +450,7 @@ def test_a_passkey_revoked_while_it_is_looked_at_opens_nothing(
     by_credential_id = credentials.by_credential_id
 
     async def revoked_after(reader: Reader, credential_id: bytes) -> StoredCredential | None:
+        monkeypatch.undo()
         found = await by_credential_id(reader, credential_id)
         organisation = await access.default_organisation(live.runtime)
         await access.revoke_passkey(live.runtime, organisation.id, credential_id)

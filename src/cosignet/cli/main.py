@@ -14,13 +14,16 @@ from cosignet.core.access import (
     Role,
     Scope,
 )
-from cosignet.core.confirmation import PAGE_SIZE_DEFAULT
+from cosignet.core.confirmation import EVIDENCE_KINDS, PAGE_SIZE_DEFAULT
 from cosignet.core.delivery import DeliveryStatus
 from cosignet.core.errors import Refusal
 from cosignet.core.webhook import DECISION_EVENTS, ROTATION_SECONDS_DEFAULT, ROTATION_SECONDS_MAX
 
 NEEDS_SERVER = (
     "This command needs the server's packages. Install them with: pip install 'cosignet[server]'"
+)
+NEEDS_CRYPTOGRAPHY = (
+    "This command needs one more package. Install it with: pip install 'cosignet[verify]'"
 )
 
 
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("cosignet"):
             raise
-        print(NEEDS_SERVER, file=sys.stderr)
+        print(NEEDS_CRYPTOGRAPHY if name == "verify" else NEEDS_SERVER, file=sys.stderr)
         return 1
     try:
         return command(options)
@@ -101,6 +104,8 @@ def parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "--replace", action="store_true", help="overwrite the store that is there now"
     )
+    words = "Check the evidence of a decision; trust whom you name, nobody else."
+    _fill_verify(_add(commands.add_parser, "verify", "verifying.verify", words))
     for name, words, fill in (
         ("apikey", "API keys of programs that ask.", _fill_apikey),
         ("invite", "Invites for people who decide.", _fill_invite),
@@ -111,6 +116,23 @@ def parser() -> argparse.ArgumentParser:
         group = commands.add_parser(name, help=words, description=words)
         fill(group.add_subparsers(metavar="COMMAND", required=True).add_parser)
     return top
+
+
+def _fill_verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("evidence", help="a file, a link, or an evidence id")
+    verify.add_argument("--vkey", action="append", default=[], help="a key of the log")
+    verify.add_argument("--origin", help="the site's origin, such as https://approve.example")
+    verify.add_argument(
+        "--credential-key",
+        action="append",
+        default=[],
+        metavar="HASH",
+        help="SHA-256 of an approver's public key (SubjectPublicKeyInfo) in hexadecimal",
+    )
+    verify.add_argument("--pins", metavar="FILE", help="a file that names all three")
+    verify.add_argument("--payload", metavar="FILE", help="the payload as you know it, JSON")
+    verify.add_argument("--kind", choices=EVIDENCE_KINDS, default="approval", help="(%(default)s)")
+    verify.add_argument("--server", metavar="URL", help="for an id; COSIGNET_BASE_URL without it")
 
 
 def _fill_apikey(add: _AddParser) -> None:

@@ -26,4 +26,9 @@ def read_access(environ: Mapping[str, str] = os.environ) -> Access:
     key = environ.get("COSIGNET_API_KEY", "")
     if not key:
         raise SetupError("Set COSIGNET_API_KEY to a key of scope confirmations:read.")
-    return Access(environ.get("COSIGNET_BASE_URL", DEFAULT_BASE_URL).rstrip("/"), key)
+    return Access(read_base_url(environ), key)
+
+
+def read_base_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Read COSIGNET_BASE_URL: where the server is."""
+    return environ.get("COSIGNET_BASE_URL", DEFAULT_BASE_URL).rstrip("/")

@@ -28,6 +28,7 @@ class Database:
         return {
             "COSIGNET_DATABASE_URL": self.url,
             "COSIGNET_ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
+            "COSIGNET_LOG_KEY": base64.b64encode(bytes(32)).decode(),
         }
 
     @property

@@ -37,7 +37,9 @@ class Engines:
         self._databases: dict[Path, str] = {}
         self._has_schema = False
         self._numbers = itertools.count()
-        self._key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self._key, self._log_key = (
+            base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2)
+        )
 
     @property
     def server(self) -> postgres.Server:
@@ -69,7 +71,11 @@ class Engines:
             self._databases[data_dir] = name
         if data_dir not in self._databases:
             return {}
-        return {"COSIGNET_DATABASE_URL": self.url(data_dir), "COSIGNET_ENCRYPTION_KEY": self._key}
+        return {
+            "COSIGNET_DATABASE_URL": self.url(data_dir),
+            "COSIGNET_ENCRYPTION_KEY": self._key,
+            "COSIGNET_LOG_KEY": self._log_key,
+        }
 
     def _migrated(self) -> str:
         """Return a database that has the schema and nothing else."""

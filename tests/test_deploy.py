@@ -218,6 +218,7 @@ def test_two_nodes_run_as_the_compose_file_runs_them(tmp_path: Path) -> None:
         (tmp_path / "database-url").write_text(settings["COSIGNET_DATABASE_URL"] + "\n")
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         (tmp_path / "encryption-key").write_text(key + "\n")
+        (tmp_path / "log-key").write_text(key + "\n")
         one, two = (stack.enter_context(node(tmp_path, name)) for name in ("one", "two"))
         # Written a moment after the port is open; the one that started last has the one that works.
         eventually(lambda: "invite create" in two.said.read_text())

@@ -96,10 +96,10 @@ class Book:
 
 @asynccontextmanager
 async def opened(folder: Path, **settings: str) -> AsyncGenerator[Book]:
-    """Open a log in a folder, on the engine in use."""
-    own = {"COSIGNET_DATA_DIR": str(folder)} | engines.settings(folder, migrated=True)
+    """Open a log in a folder, on the engine in use. A setting that is empty is left out."""
+    own = {"COSIGNET_DATA_DIR": str(folder)} | engines.settings(folder, migrated=True) | settings
     found = await open_installation(
-        read_config(own | settings),
+        read_config({name: value for name, value in own.items() if value}),
         clock=now_ms,
         random=secrets.token_bytes,
         monotonic=time.monotonic,

@@ -57,8 +57,8 @@ NEVER = {
         SELECT d.id FROM deliveries d JOIN confirmations c ON c.id = d.confirmation_id
         WHERE d.event != c.status OR d.occurred_at != c.decided_at""",
     "a leaf of nothing": """
-        SELECT l.subject FROM leaves l
-        WHERE NOT EXISTS (SELECT 1 FROM confirmations WHERE id = l.subject AND status != 'pending')
+        SELECT l.subject FROM leaves l WHERE l.kind NOT IN ('asset_manifest', 'log_key')
+        AND NOT EXISTS (SELECT 1 FROM confirmations WHERE id = l.subject AND status != 'pending')
         AND NOT EXISTS (SELECT 1 FROM credentials WHERE id = l.subject)""",
     "a credential that is logged without a leaf, or has one without being logged": """
         SELECT k.id FROM credentials k WHERE CASE WHEN k.logged_at IS NULL THEN 0 ELSE 1 END !=

@@ -489,6 +489,38 @@ def test_every_node_remembers_what_it_sees(tmp_path: Path) -> None:
     on_log(tmp_path / "log", work)
 
 
+def test_a_new_node_remembers_what_is_signed_while_it_looks_on_and_nothing_older(
+    tmp_path: Path,
+) -> None:
+    async def work(book: Book) -> None:
+        first = Follower(book.rt)
+        await first.look()
+        path = book.rt.log.remembered.path
+        assert not path.exists()
+        await book.add(0)
+        await book.keep()
+        kept = path.read_text()
+        path.unlink()
+        # This one came later: the head may be that of an old copy.
+        later = Follower(book.rt)
+        for _ in range(2):
+            await later.look()
+            assert not path.exists()
+        with pytest.raises(LogRefuses, match="missing"):
+            await book.keep()
+        # This one was there before it was signed.
+        await first.look()
+        assert path.read_text() == kept
+        await book.add(1)
+        await book.keep()
+        newest = path.read_text()
+        path.unlink()
+        await later.look()
+        assert path.read_text() == newest
+
+    on_log(tmp_path / "log", work)
+
+
 def test_a_node_does_not_follow_another_history(tmp_path: Path) -> None:
     async def work(book: Book) -> None:
         await book.add(0)
@@ -598,9 +630,22 @@ def test_the_key_is_made_once_or_given_and_any_other_is_refused(tmp_path: Path) 
     assert given[0].endswith(
         base64.b64encode(b"\x01" + SigningKey(bytes(range(32))).public_key).decode()
     )
-    assert on_log(tmp_path / "given", keys) == given
+    assert on_log(tmp_path / "given", keys, COSIGNET_LOG_KEY="") == given
     with pytest.raises(SetupError, match="32 bytes in base64"):
         on_log(tmp_path / "given", keys, COSIGNET_LOG_KEY="short")
+
+
+@pytest.mark.engine("postgres")
+def test_on_postgresql_no_node_makes_the_first_key_and_the_cure_is_named(tmp_path: Path) -> None:
+    async def keys(book: Book) -> list[str]:
+        return [key.text for key in await tree.verifier_keys(book.rt)]
+
+    with pytest.raises(SetupError, match="cosignet log key --new"):
+        on_log(tmp_path / "log", keys, COSIGNET_LOG_KEY="")
+    given = on_log(tmp_path / "log", keys, COSIGNET_LOG_KEY=SEED)
+    assert len(given) == 1
+    # It is recorded now, for every node.
+    assert on_log(tmp_path / "log", keys, COSIGNET_LOG_KEY="") == given
 
 
 def test_the_seed_is_nowhere_in_the_clear(tmp_path: Path) -> None:

@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 from tests.server.logbook import Book, on_log, stopped_at
 
+from cosignet.server import worker
+from cosignet.server.services.follow import Follower
 from cosignet.server.store import leaves, log_heads
 from cosignet.server.worker import keep_log
 
 ROUNDS = 6
+DOOMED = 40
+"""Nodes that are killed at the 1st, 2nd … step of theirs; a turn has fewer than 20."""
 TRIES = 6_000
 PAUSE_SECONDS = 0.01
 
@@ -105,9 +109,10 @@ def nodes(folder: Path) -> Iterator[Nodes]:
         running.kill()
 
 
-async def published(book: Book, count: int) -> None:
+async def published(book: Book, count: int, meanwhile: Callable[[], object] = lambda: None) -> None:
     """Return when a head covers that many leaves."""
     for _ in range(TRIES):
+        meanwhile()
         head = await log_heads.latest(book.rt.database.reader)
         if head is not None and head.size >= count:
             return
@@ -154,6 +159,78 @@ def torment(folder: Path, disturb: Callable[[Nodes, int], None], cuts: tuple[str
 @pytest.mark.engine("postgres")
 def test_when_a_node_is_killed_another_goes_on(tmp_path: Path) -> None:
     torment(tmp_path / "log", lambda running, turn: running.replace(running.pids[turn % 2]), ())
+
+
+class Doomed:
+    """Two nodes with folders of their own; each kills itself at one step more than the one before.
+
+    A step is a statement, a commit, or what is remembered; a node that does not keep the log takes
+    none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.started = 0
+        self.pids = [self._start(number) for number in range(2)]
+
+    def _start(self, number: int) -> int:
+        self.started += 1
+        step = self.started
+
+        async def work(book: Book) -> None:
+            async def both() -> None:
+                await asyncio.gather(keep_log(book.rt), follow(book))
+
+            await stopped_at(book, step, both, kill_oneself)
+
+        own = str(self._folder.with_name(f"node-{number}"))
+        return forked(lambda: on_log(self._folder, work, COSIGNET_DATA_DIR=own))
+
+    def replace_the_dead(self) -> None:
+        for number, pid in enumerate(self.pids):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+                self.pids[number] = self._start(number)
+
+    def kill(self) -> None:
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
+            ended(pid)
+
+
+async def follow(book: Book) -> None:
+    """Remember what others sign, as a server does once a second."""
+    follower = Follower(book.rt)
+    while True:
+        await follower.look()
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+@pytest.mark.engine("postgres")
+def test_wherever_the_keeper_of_two_nodes_is_killed_the_other_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "ELECTION_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "BATCH_SECONDS", 0.01)
+    folder = tmp_path / "log"
+    on_log(folder, _nothing)
+    doomed = Doomed(folder)
+
+    async def work(book: Book) -> int:
+        done = 0
+        while doomed.started < DOOMED:
+            await book.add(*range(done, done + 3))
+            done += 3
+            await published(book, done, doomed.replace_the_dead)
+            await book.check()
+        return done
+
+    try:
+        done = on_log(folder, work)
+    finally:
+        doomed.kill()
+    assert on_log(folder, Book.check) == done
 
 
 @pytest.mark.engine("postgres")

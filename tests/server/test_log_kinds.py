@@ -1,10 +1,12 @@
 """What leaves an entry besides decisions; the operator's commands; a full log."""
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from tests.live import Live
 from tests.people import JSON, Person, Program, raise_for
@@ -16,16 +18,20 @@ from tests.server.test_log_routes import (
     code_of,
     get,
 )
+from tests.server.together import eventually
 
+from cosignet import __version__
 from cosignet.core.log_errors import LogFull, LogRefuses
 from cosignet.core.note import parse_note, verify_note
 from cosignet.core.tile import unpack_entries
 from cosignet.server import tree
+from cosignet.server.entries import assets_subject
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import check_ed25519, digest
-from cosignet.server.services import log_keys, rebuild
-from cosignet.server.store import leaves
+from cosignet.server.services import access, assets, log_keys, rebuild
+from cosignet.server.store import leaves, log_heads
 from cosignet.server.store.leaves import Leaf
+from cosignet.server.web.static_files import fingerprints
 
 TOKEN = "the-token-of-one-run"
 
@@ -112,6 +118,63 @@ def test_a_passkey_that_is_revoked_leaves_an_entry_that_later_evidence_shows(
     bundle = raise_for(get(program, f"entries/{shown['evidenceId']}/verification"))
     assert json.loads(bundle["signatures"][0]["revocation"]["opening"]) == told
     check_rows(live)
+
+
+def test_with_an_approver_all_of_their_passkeys_end_each_with_an_entry(
+    live: Live, program: Program
+) -> None:
+    person = live.newcomer()
+    person.practise()
+    person.sign_in()
+    person.add_passkey()
+
+    async def revoke(rt: Runtime) -> list[str]:
+        organisation = await access.default_organisation(rt)
+        for _ in range(2):
+            await access.revoke_approver(rt, organisation.id, person.username)
+        found = await access.list_passkeys(rt, organisation.id, person.username)
+        assert all(one.webauthn.revoked for one in found)
+        return [one.row_id for one in found]
+
+    rows = live.run(revoke)
+    assert len(rows) == 2
+    for row in rows:
+        told = opening_of(live, row, "credential_revoked")
+        assert (told["approver"], told["kind"]) == (person.username, "credential_revoked")
+    check_rows(live)
+
+
+def test_a_release_says_once_which_files_it_serves_but_not_while_nothing_else_is_logged(
+    engine: str, tmp_path: Path
+) -> None:
+    subject = assets_subject(__version__, fingerprints())
+
+    async def tell(rt: Runtime) -> bool:
+        return all(await asyncio.gather(*(assets.record(rt, fingerprints()) for _ in range(3))))
+
+    with Live(tmp_path / "data") as live:
+        assert not live.run(tell)
+        assert leaf_of(live, subject, "asset_manifest") is None
+        live.person("alex").practise()
+        assert live.run(tell)
+        first = opening_of(live, subject, "asset_manifest")
+        assert live.run(tell)
+        told = opening_of(live, subject, "asset_manifest")
+        served = {path: httpx2.get(live.url + path).content for path in told["files"]}
+        check_rows(live)
+    assert told == first
+    assert told["release"] == __version__
+    assert "/static/confirm.js" in told["files"]
+    for path, content in served.items():
+        assert hashlib.sha256(content).hexdigest() == told["files"][path]
+
+
+def test_a_working_server_says_which_files_it_serves(engine: str, tmp_path: Path) -> None:
+    with Live(tmp_path / "data", works=True) as live:
+        live.person("alex").practise()
+        subject = assets_subject(__version__, fingerprints())
+        eventually(lambda: leaf_of(live, subject, "asset_manifest"))
+        eventually(lambda: live.run(lambda rt: log_heads.at(rt.database.reader, 2)))
 
 
 def test_entries_about_one_decision_look_unrelated(

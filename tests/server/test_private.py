@@ -525,7 +525,6 @@ def test_the_cookie_of_a_prompt_is_no_view(alex: Person, asked: JSON) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE credentials SET revoked_at = 1 WHERE credential_id = ?",
         "UPDATE approvers SET revoked_at = 1 WHERE id ="
         " (SELECT approver_id FROM credentials WHERE credential_id = ?)",
         "UPDATE approvers SET activated_at = NULL WHERE id ="
@@ -538,7 +537,6 @@ def test_the_cookie_of_a_prompt_is_no_view(alex: Person, asked: JSON) -> None:
         " WHERE approver_id = (SELECT approver_id FROM credentials WHERE credential_id = ?1)",
     ],
     ids=[
-        "passkey revoked",
         "approver revoked",
         "approver not activated",
         "an auditor",
@@ -554,6 +552,17 @@ def test_a_view_ends_with_what_it_rests_on(
     with opened(live.data_dir / "cosignet.db") as rows:
         rows.execute(change, [alex.passkey.credential_id])
         rows.commit()
+    refused(DOORS["data"](alex, f"/confirm/{asked['id']}"), 403, "locked")
+
+
+def test_a_view_ends_with_its_passkey(live: Live, alex: Person, asked: JSON) -> None:
+    assert alex.unlock(asked["id"]).is_success
+
+    async def revoke(rt: Runtime) -> None:
+        organisation = await access.default_organisation(rt)
+        await access.revoke_passkey(rt, organisation.id, alex.passkey.credential_id)
+
+    live.run(revoke)
     refused(DOORS["data"](alex, f"/confirm/{asked['id']}"), 403, "locked")
 
 

@@ -235,7 +235,7 @@ def test_a_session_ends_with_its_approver_and_with_its_passkey(live: Live) -> No
     live.run(revoke)
     assert not is_signed_in(by_name)
     assert not is_signed_in(by_key)
-    assert sign_in_with(by_name, begun(by_name)) == (403, "approver_revoked")
+    assert sign_in_with(by_name, begun(by_name)) == (403, "credential_revoked")
     assert sign_in_with(by_key, begun(by_key)) == (403, "credential_revoked")
 
 

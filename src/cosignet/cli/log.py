@@ -1,20 +1,28 @@
 """`cosignet log`: the transparency log's keys, its whole truth, its copy, and stopping it."""
 
 import argparse
+import base64
 import json
+import secrets
 from pathlib import Path
 
-from cosignet.cli.output import say, with_runtime
+from cosignet.cli.output import print_secret, say, with_runtime
 from cosignet.core.errors import FieldInvalid
 from cosignet.core.note import VerifierKey
 from cosignet.server.runtime import Runtime
+from cosignet.server.secret import SECRET_BYTES
 from cosignet.server.services import log_keys, rebuild
 from cosignet.server.services.log_keys import OVERLAP_DAYS_MAX
 from cosignet.server.services.rebuild import Rebuilt
 
 
 def key(options: argparse.Namespace) -> int:
-    """Print the log's verifier keys, oldest first."""
+    """Print the log's verifier keys, oldest first; or a new secret one, which no store has yet."""
+    if options.new:
+        made = base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+        print_secret(options, made, {"logKey": made})
+        say("Keep it, and start a new store with it as COSIGNET_LOG_KEY.")
+        return 0
     keys = with_runtime(log_keys.list_)
     texts = [one.text for one in keys]
     print(json.dumps(texts) if options.json else "\n".join(texts))

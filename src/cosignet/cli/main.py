@@ -186,7 +186,8 @@ def _fill_approver(add: _AddParser) -> None:
 
 
 def _fill_log(add: _AddParser) -> None:
-    _add(add, "key", "log.key", "Print the verifier keys, oldest first.")
+    key = _add(add, "key", "log.key", "Print the verifier keys, oldest first.")
+    key.add_argument("--new", action="store_true", help="make a secret key for a new store")
     verify = _add(add, "verify", "log.verify", "Rebuild the log and compare everything.")
     verify.add_argument(
         "--remember",

@@ -29,8 +29,9 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
 from cosignet.server.web.door import build
+from cosignet.server.web.static_files import fingerprints
 from cosignet.server.web.unheard import refusal_in_bytes
-from cosignet.server.worker import Sender, keep_log, look, share_figures, sweep
+from cosignet.server.worker import work_on
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
@@ -233,9 +234,7 @@ async def _until_told(
 
 async def background(runtime: Runtime) -> None:
     """Do all that happens by itself, until cancelled."""
-    shares = runtime.metrics_token is not None and runtime.place.folder is not None
-    work = [sweep(runtime), look(runtime), Sender(runtime).run(), keep_log(runtime)]
-    await asyncio.gather(*work, *([share_figures(runtime)] if shares else []))
+    await work_on(runtime, files=fingerprints())
 
 
 def _raise_descriptor_limit() -> int:

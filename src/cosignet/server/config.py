@@ -23,7 +23,7 @@ SETTINGS = {
     "COSIGNET_DATABASE_URL": "sqlite:////absolute/path, sqlite:///relative/path or"
     " postgresql://user:password@host/database.",
     "COSIGNET_ENCRYPTION_KEY": "32 bytes in base64; seals what is stored and shown again.",
-    "COSIGNET_LOG_KEY": "32 bytes in base64: the seed of the log's first signing key.",
+    "COSIGNET_LOG_KEY": "32 bytes in base64: the log's first signing key.",
     "COSIGNET_LOG_FORMAT": "text or json: how a line of the log is written.",
     "COSIGNET_LOG_LEVEL": "debug, info, warning or error: the least that is logged.",
     "COSIGNET_METRICS_TOKEN": "16 characters or more; who sends it as a bearer reads /metrics.",

@@ -6,6 +6,7 @@ changed something. Ending a passkey never asks.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 from cosignet.core.confirmation import Confirmation, OutcomeResult
 from cosignet.core.leaf import (
@@ -138,7 +139,7 @@ async def record_log_key(rt: Runtime, tx: Transaction, *, vkey: str, at: int) ->
 
 
 async def record_assets(
-    rt: Runtime, tx: Transaction, *, release: str, files: dict[str, str], at: int
+    rt: Runtime, tx: Transaction, *, release: str, files: Mapping[str, str], at: int
 ) -> None:
     """Write the pending log leaf of the files that a release serves (`at` in unix ms).
 
@@ -150,7 +151,7 @@ async def record_assets(
     await _record_own(rt, tx, assets_subject(release, files), "asset_manifest", opening, at)
 
 
-def assets_subject(release: str, files: dict[str, str]) -> str:
+def assets_subject(release: str, files: Mapping[str, str]) -> str:
     """Return under which name a release's files are logged: once for the same files."""
     lines = [release, *(f"{path} {files[path]}" for path in sorted(files))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

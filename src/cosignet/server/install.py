@@ -79,7 +79,7 @@ async def open_installation(
         )
         database.observer = runtime.meter
         await _ensure_organisations(runtime)
-        await _ensure_log_key(runtime, config.log_key)
+        await _ensure_log_key(runtime, config)
     except BaseException:
         await database.close()
         raise
@@ -203,15 +203,22 @@ async def _ensure_organisations(rt: Runtime) -> None:
                 await organisations.insert(tx, row)
 
 
-async def _ensure_log_key(rt: Runtime, given: str | None) -> None:
+async def _ensure_log_key(rt: Runtime, config: Config) -> None:
     """Make the log's first key, or take the one that is given; a given one has to be known.
 
     It is kept sealed beside the log, so all nodes have it and none makes another.
     """
+    given = config.log_key
     seed = rt.random(SECRET_BYTES) if given is None else _decode_key(given, "COSIGNET_LOG_KEY")
     public_key = SigningKey(seed).public_key
     known = await log_keys.list_(rt.database.reader)
     if not known:
+        if given is None and is_shared(config.database_url):
+            # What others will check signatures with is the operator's to keep, like the other key.
+            raise SetupError(
+                "On PostgreSQL set COSIGNET_LOG_KEY, with which this store's log begins. Make one "
+                "and keep it: cosignet log key --new"
+            )
         sealed = rt.seal(seed, purpose=LOG_KEY_PURPOSE)
         async with rt.database.transaction() as tx:
             await log_keys.insert(tx, log_keys.LogKey(1, public_key, sealed))

@@ -5,12 +5,13 @@ import contextlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from cosignet.core.delivery import Claim
 from cosignet.core.errors import Refusal
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import (
+    assets,
     deliver,
     forget,
     operate,
@@ -35,6 +36,26 @@ ELECTION_SECONDS = 1.0
 STOPPING_SECONDS = 4.0
 """How long attempts that are under way may go on when the node stops; the others are made again."""
 log = logging.getLogger("cosignet")
+
+
+async def work_on(rt: Runtime, *, files: Mapping[str, str]) -> None:
+    """Do all that happens by itself, until cancelled; `files` are what `log_assets` logs."""
+    shares = rt.metrics_token is not None and rt.place.folder is not None
+    work = [sweep(rt), look(rt), Sender(rt).run(), keep_log(rt), log_assets(rt, files)]
+    await asyncio.gather(*work, *([share_figures(rt)] if shares else []))
+
+
+async def log_assets(rt: Runtime, files: Mapping[str, str]) -> None:
+    """Log which files this release serves, by path and SHA-256, as soon as there is a log."""
+    done = False
+
+    async def record(rt: Runtime) -> None:
+        nonlocal done
+        done = await assets.record(rt, files)
+
+    while not done:
+        await _unless_it_fails(record, rt)
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def share_figures(rt: Runtime) -> None:

@@ -34,6 +34,7 @@ from cosignet.server.secret import (
 )
 from cosignet.server.store import api_keys, approvers, credentials, old_secrets, organisations
 from cosignet.server.store.credentials import StoredCredential
+from cosignet.server.store.db import Transaction
 from cosignet.server.store.organisations import Organisation
 
 DEFAULT_ORGANISATION = "default"
@@ -238,7 +239,7 @@ async def set_role(rt: Runtime, organisation_id: str, username: str, role: Role)
 
 
 async def revoke_approver(rt: Runtime, organisation_id: str, username: str) -> Approver:
-    """Take an approver's say away, at once and for ever.
+    """Take an approver's say away, at once and for ever, and with it all of their passkeys.
 
     Raises:
         NotFound: the organisation has no such approver.
@@ -246,6 +247,8 @@ async def revoke_approver(rt: Runtime, organisation_id: str, username: str) -> A
     found = await _approver(rt, organisation_id, username)
     async with rt.database.transaction() as tx:
         await approvers.revoke(tx, found.id)
+        for passkey in await credentials.of_approver(tx, found.id):
+            await _end(rt, tx, passkey)
     return await _approver(rt, organisation_id, username)
 
 
@@ -269,9 +272,13 @@ async def revoke_passkey(rt: Runtime, organisation_id: str, credential_id: bytes
         found = await credentials.by_credential_id(tx, credential_id)
         if found is None or found.organisation_id != organisation_id:
             raise NotFound
-        at = await credentials.revoke(tx, found.row_id)
-        if at is not None:
-            await record_revocation(rt, tx, found, at=at)
+        await _end(rt, tx, found)
+
+
+async def _end(rt: Runtime, tx: Transaction, passkey: StoredCredential) -> None:
+    at = await credentials.revoke(tx, passkey.row_id)
+    if at is not None:
+        await record_revocation(rt, tx, passkey, at=at)
 
 
 async def _approver(rt: Runtime, organisation_id: str, username: str) -> Approver:

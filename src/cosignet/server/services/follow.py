@@ -25,6 +25,8 @@ class Follower:
         self._rt = rt
         self._size = -1
         self._moved_at = rt.clock()
+        self._first: int | None = None
+        """How large the newest head was when this node began to look."""
 
     async def look(self) -> None:
         """Look at the queue, the disk and the newest head; open or close the gate accordingly.
@@ -39,10 +41,23 @@ class Follower:
         if size != self._size or not waiting:
             self._size, self._moved_at = size, self._rt.clock()
         self._rt.log.stalled = self._rt.clock() - self._moved_at > STALLED_MS
-        if head is not None and self._remembered_size() < size:
-            # Only what extends the head that is remembered replaces it.
-            await require_remembered(self._rt, size)
+        if self._first is None:
+            self._first = size
+        if head is not None and await self._may_remember(size):
             self._rt.log.remembered.write(head.note)
+
+    async def _may_remember(self, size: int) -> bool:
+        """Whether the newest head may replace what is remembered: it has to extend that.
+
+        A node that remembers nothing yet begins with a head that is signed while it looks on: only
+        who remembers signs one. What was there before it looked may be an old copy's.
+        """
+        if self._rt.log.remembered.read() is None:
+            return self._first is not None and size > self._first
+        if self._remembered_size() >= size:
+            return False
+        await require_remembered(self._rt, size)
+        return True
 
     def _refusal(self, waiting: int) -> Unavailable | None:
         if waiting >= QUEUE_MAX:

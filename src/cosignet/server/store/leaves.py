@@ -59,6 +59,11 @@ async def get(reader: Reader, subject: str, kind: str) -> Leaf | None:
     )
 
 
+async def any_at_all(reader: Reader) -> bool:
+    """Whether there is a leaf."""
+    return await reader.fetch_one("SELECT 1 AS found FROM leaves LIMIT 1") is not None
+
+
 async def pending(reader: Reader, most: int) -> int:
     """Return how many leaves have no number yet; not more than `most` are counted."""
     row = await reader.fetch_one(

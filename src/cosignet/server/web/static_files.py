@@ -58,6 +58,13 @@ def static_files() -> list[StaticFile]:
     ]
 
 
+def fingerprints() -> dict[str, str]:
+    """Return the SHA-256 of each file as browsers get it, in hexadecimal, by its path."""
+    return {
+        f"/static/{file.name}": hashlib.sha256(file.content).hexdigest() for file in static_files()
+    }
+
+
 def without_layout(text: str) -> str:
     """Return a script or style sheet without lines of comment, empty lines and indentation.
 

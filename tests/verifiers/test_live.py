@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,22 @@ def test_what_is_not_there_is_said_in_one_line(live: Live, alex: Person, tmp_pat
         assert (ran.returncode, ran.stdout) == (1, ""), what
         assert len(ran.stderr.splitlines()) == 1
         assert words in ran.stderr, ran.stderr
+
+
+def test_the_verifiers_are_served_and_packaged_as_they_are(live: Live) -> None:
+    packaged = resources.files("cosignet") / "verifiers"
+    for name in ("verify.py", "verify.mjs"):
+        ours = (ROOT / "verifiers" / name).read_bytes()
+        served = client(live.listens_at, {}).get(f"/static/{name}")
+        assert (served.status_code, served.content) == (200, ours)
+        assert (packaged / name).read_bytes() == ours
+
+
+def test_the_command_names_the_package_that_it_needs() -> None:
+    code = (
+        "import sys; sys.modules['cryptography'] = None\n"
+        "from cosignet.cli.main import main; sys.exit(main(['verify', 'x']))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.strip().endswith("pip install 'cosignet[verify]'")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench import log
 from bench.cast import registered
 from bench.deliveries import delay_beside_a_hanging_one, deliveries
 from bench.figures import TINY, Bench, Cost, Load, Size, fresh_memory, helps, starts
@@ -71,9 +72,28 @@ def _measure(size: Size, folder: Path, only: str) -> None:
             "delay beside a hang": lambda: delay_beside_a_hanging_one(size, folder),
         },
     )
+    _print_rows(only, _log_figures(size, folder))
     loads += _measure_postgres(size, folder, only)
     print(f"The generator alone: {generator.rate:,.0f}/s from a server that does not read", end="")
     print(f"; beside the floors it used {busiest(loads):.0%} of a processor at most.")
+
+
+def _log_figures(size: Size, folder: Path) -> dict[str, Callable[[], Load | Cost]]:
+    one, hundred, thousand = (
+        {"batch": batch, "batches": batches, "pairs": size.log_pairs}
+        for batch, batches in zip((1, 100, 1_000), size.log_batches, strict=True)
+    )
+    small, large = size.log_trees
+    return {
+        "log: numbered by 1": lambda: log.numbered(folder, **one),
+        "log: numbered by 100": lambda: log.numbered(folder, **hundred),
+        "log: numbered by 1,000": lambda: log.numbered(folder, **thousand),
+        "log: published by 1,000": lambda: log.published(folder, **thousand),
+        "log: included, p99": lambda: log.included(folder, seconds=size.log_seconds),
+        f"log: proof of {small:,}": lambda: log.proofs(folder, size=small)[0],
+        f"log: proof of {large:,}": lambda: log.proofs(folder, size=large)[0],
+        "log: hashes a leaf": lambda: log.proofs(folder, size=small)[1],
+    }
 
 
 def _measure_postgres(size: Size, folder: Path, only: str) -> list[Load]:

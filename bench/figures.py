@@ -33,6 +33,11 @@ class Size:
     starts: int = 5
     deliveries: int = 1_500
     delays: int = 300
+    log_pairs: int = 5
+    log_batches: tuple[int, ...] = (300, 50, 20)
+    """Of 1, 100 and 1,000 leaves."""
+    log_seconds: float = 10
+    log_trees: tuple[int, int] = (10_000, 1_000_000)
 
     @property
     def pending(self) -> int:
@@ -40,7 +45,19 @@ class Size:
         return (self.pairs + 2) * self.creations + self.approvals + 3 * POLLED
 
 
-TINY = Size(pairs=1, creations=3, reads=3, approvals=3, starts=1, deliveries=3, delays=3)
+TINY = Size(
+    pairs=1,
+    creations=3,
+    reads=3,
+    approvals=3,
+    starts=1,
+    deliveries=3,
+    delays=3,
+    log_pairs=1,
+    log_batches=(3, 1, 1),
+    log_seconds=0.05,
+    log_trees=(300, 1_000),
+)
 """Only whether it runs."""
 
 

@@ -20,10 +20,18 @@ FIGURES = (
     "memory, after all this",
     "deliveries",
     "delay beside a hang",
+    "log: numbered by 1 ",
+    "log: numbered by 100",
+    "log: numbered by 1,000",
+    "log: published by 1,000",
+    "log: included, p99",
+    "log: proof of 300",
+    "log: proof of 1,000",
+    "log: hashes a leaf",
     "PostgreSQL: creations",
     "PostgreSQL: reads",
 )
-NUMBER = r" +[\d,.]+(?:/s| s| MB| ms)"
+NUMBER = r" +[\d,.]+(?:/s| s| MB| ms| B)"
 LINE = re.compile(rf"{NUMBER}{NUMBER} +\d+\.\d+ +[\d.]+ – [\d.]+ +[≥≤] .*(?:met|MISSED)")
 
 

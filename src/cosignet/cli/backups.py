@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cosignet.cli.output import no_store, say
+from cosignet.cli.store_checks import about_log
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import SetupError
 from cosignet.server import app, install
@@ -14,6 +15,7 @@ from cosignet.server.config import Config, environment, read_config
 from cosignet.server.install import KEY_FILE
 from cosignet.server.store.connect import store_exists
 from cosignet.server.store.installation import Contents
+from cosignet.server.store.remembered import RememberedHead
 
 LAST_BACKUP_FILE = "last-backup.json"
 """Says when and where the last backup was made; `cosignet doctor` tells its age."""
@@ -30,6 +32,10 @@ def backup(options: argparse.Namespace) -> int:
     _note(config, {"at": made, "path": str(path)})
     _tell(options, path, contents, at=made)
     say(f"The store as it was at {made} is in {path}.", *_about_the_key(config))
+    say(
+        f"Nor is {RememberedHead(config.data_dir).path}, where this node remembers how far the log "
+        "has been: it stays where it is, and refuses a copy that is older."
+    )
     return 0
 
 
@@ -45,6 +51,9 @@ def restore(options: argparse.Namespace) -> int:
         "revocations, decisions, and which approvals were used. Revoke again what must be, "
         "and let nothing run on approvals from before."
     )
+    log = asyncio.run(about_log(config))
+    if log.result != "OK":
+        say(f"The log does not go on yet: {log.what}")
     return 0
 
 

@@ -5,13 +5,24 @@ from collections.abc import AsyncGenerator
 from cosignet.cli.finding import Finding, fail, ok, warn
 from cosignet.core.encoding import rfc3339
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server import app, install
+from cosignet.server import app, install, tree
 from cosignet.server.config import Config
+from cosignet.server.runtime import LogGate
+from cosignet.server.services import follow
 from cosignet.server.services.access import DEFAULT_ORGANISATION
-from cosignet.server.store import approvers, facts, installation, organisations, webhooks
+from cosignet.server.store import (
+    approvers,
+    facts,
+    installation,
+    leaves,
+    log_state,
+    organisations,
+    webhooks,
+)
 from cosignet.server.store.connect import is_shared, store_exists
 from cosignet.server.store.db import Database
 from cosignet.server.store.migrate import missing_of
+from cosignet.server.store.remembered import RememberedHead
 
 CLOCKS_APART_MS_MAX = 1_000
 _RISKY = {"fsync": "off", "full_page_writes": "off"}
@@ -44,6 +55,15 @@ async def _database(config: Config, database: Database) -> AsyncGenerator[Findin
     if schema.result == "OK":
         yield await _owner(database)
         yield await _webhooks(database)
+        yield await _log(config, database)
+
+
+async def about_log(config: Config) -> Finding:
+    """Look whether the log of a store goes on here."""
+    async with facts.looked_into(config.database_url, clock=app.now_ms) as database:
+        contents = await installation.contents(database.reader)
+        schema = _schema(contents)
+        return await _log(config, database) if schema.result == "OK" else schema
 
 
 def _identity(config: Config, contents: installation.Contents) -> Finding:
@@ -111,6 +131,21 @@ async def _webhooks(database: Database) -> Finding:
         words = f"{disabled} disabled, as they were gone or failed"
         return fail("webhooks", words, "`cosignet webhook list` says which; enable or revoke them.")
     return ok("webhooks", "none is disabled")
+
+
+async def _log(config: Config, database: Database) -> Finding:
+    gate = LogGate(install.log_origin(config), RememberedHead(config.data_dir))
+    state = await log_state.get(database.reader)
+    try:
+        await tree.require_remembered(database.reader, gate, state.size)
+    except Unavailable as refusal:
+        cure = "Look with the server's own COSIGNET_DATA_DIR; a new node waits for the next head."
+        return fail("log", str(refusal), cure)
+    waiting = await leaves.pending(database.reader, follow.QUEUE_MAX)
+    words = f"{state.size} entries, {waiting} wait"
+    if state.frozen_at is not None:
+        return warn("log", f"it is stopped: {words}", "`cosignet log freeze --thaw`.")
+    return ok("log", words)
 
 
 async def _owner(database: Database) -> Finding:

@@ -161,12 +161,17 @@ def key_of(config: Config) -> str:
     return Sealer(_present_key(config)).key_id
 
 
+def log_origin(config: Config) -> str:
+    """Return the name that the log has under this public URL."""
+    return config.public_url.split("://", 1)[1] + LOG_PATH
+
+
 def _identity(config: Config, sealer: Sealer) -> Installation:
     return Installation(
         public_url=config.public_url,
         rp_id=config.rp_id,
         origin=config.public_url,
-        log_origin=config.public_url.split("://", 1)[1] + LOG_PATH,
+        log_origin=log_origin(config),
         encryption_key_id=sealer.key_id,
     )
 

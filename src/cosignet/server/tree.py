@@ -16,7 +16,7 @@ from cosignet.core.merkle import (
 )
 from cosignet.core.note import VerifierKey, parse_note
 from cosignet.core.tile import TileHashes, tiles_of
-from cosignet.server.runtime import Runtime
+from cosignet.server.runtime import LogGate, Runtime
 from cosignet.server.store import log_heads, log_keys, log_tiles
 from cosignet.server.store.db import Reader
 from cosignet.server.store.log_heads import Head
@@ -94,23 +94,23 @@ async def verifier_keys(rt: Runtime) -> list[VerifierKey]:
     return [verifier_key(rt, key) for key in await log_keys.list_(rt.database.reader)]
 
 
-async def require_remembered(rt: Runtime, size: int) -> None:
-    """Let the log go on if its tree of `size` leaves extends the head that this node remembers.
+async def require_remembered(reader: Reader, log: LogGate, size: int) -> None:
+    """Let a log go on if its tree of `size` leaves extends the head that this node remembers.
 
     Raises:
         LogRefuses: it does not, or this node remembers nothing of a log that has signed heads.
     """
-    note = rt.log.remembered.read()
+    note = log.remembered.read()
     if note is None:
-        if await log_heads.latest(rt.database.reader) is not None:
+        if await log_heads.latest(reader) is not None:
             raise LogRefuses(
-                f"{rt.log.remembered.path} is missing, and with it the proof that this database "
+                f"{log.remembered.path} is missing, and with it the proof that this database "
                 "is no old copy. Put it back; or, if the database is the newest there is, run "
                 "`cosignet log verify --remember`."
             )
         return
-    remembered = _remembered(rt, note)
-    if remembered.size > size or await root(rt.database.reader, remembered.size) != remembered.root:
+    remembered = _remembered(log, note)
+    if remembered.size > size or await root(reader, remembered.size) != remembered.root:
         raise LogRefuses(
             f"This database is not the one whose log reached {remembered.size} entries: it is an "
             "older copy, or another one. Restore the newest. If it is lost, so are the entries: "
@@ -119,14 +119,14 @@ async def require_remembered(rt: Runtime, size: int) -> None:
         )
 
 
-def _remembered(rt: Runtime, note: str) -> Checkpoint:
+def _remembered(log: LogGate, note: str) -> Checkpoint:
     try:
         found = parse_checkpoint(parse_note(note).text)
     except EvidenceRefused:
-        raise LogRefuses(f"{rt.log.remembered.path} is damaged. Put it back.") from None
-    if found.origin != rt.log.origin:
+        raise LogRefuses(f"{log.remembered.path} is damaged. Put it back.") from None
+    if found.origin != log.origin:
         raise LogRefuses(
-            f"{rt.log.remembered.path} belongs to {found.origin}, and this log is "
-            f"{rt.log.origin}. Use the data directory that belongs to this database."
+            f"{log.remembered.path} belongs to {found.origin}, and this log is "
+            f"{log.origin}. Use the data directory that belongs to this database."
         )
     return found

@@ -56,7 +56,7 @@ class Follower:
             return self._first is not None and size > self._first
         if self._remembered_size() >= size:
             return False
-        await require_remembered(self._rt, size)
+        await require_remembered(self._rt.database.reader, self._rt.log, size)
         return True
 
     def _refusal(self, waiting: int) -> Unavailable | None:

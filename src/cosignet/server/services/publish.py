@@ -45,7 +45,7 @@ async def publish(rt: Runtime, epoch: int) -> int:
     if state.size == last.size or state.frozen_at is not None:
         return 0
     size = min(state.size, last.size + PUBLISH_MAX)
-    await tree.require_remembered(rt, state.size)
+    await tree.require_remembered(rt.database.reader, rt.log, state.size)
     head = await _sign(rt, Checkpoint(rt.log.origin, size, await _checked_root(rt, last, size)))
     # A crash here leaves a signature that nobody has seen.
     rt.log.remembered.write(head.note)

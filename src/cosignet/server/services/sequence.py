@@ -93,7 +93,7 @@ async def elected(rt: Runtime) -> AsyncGenerator[Sequencer | None]:
 
 async def _begin(rt: Runtime, claim: Claim) -> Sequencer:
     before = await log_state.get(rt.database.reader)
-    await require_remembered(rt, before.size)
+    await require_remembered(rt.database.reader, rt.log, before.size)
     async with rt.database.transaction() as tx:
         state = await log_state.take_over(tx)
     # A crash here leaves an epoch in which nothing happened.

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from cosignet.core.errors import SetupError
 from cosignet.server.store.connect import is_shared, sqlite_path
 from cosignet.server.store.db import Database, Reader
-from cosignet.server.store.postgres import READERS, WRITERS, PostgresDatabase
+from cosignet.server.store.postgres import CLAIMS, READERS, WRITERS, PostgresDatabase
 from cosignet.server.store.postgres_wire import check_server, connect, disconnect, setting_up
 from cosignet.server.store.sqlite import SqliteDatabase
 
 SQLITE_MIN = (3, 35)
 """The first with `RETURNING`."""
-CONNECTIONS_PER_PROCESS = READERS + WRITERS + 1
+CONNECTIONS_PER_PROCESS = READERS + WRITERS + CLAIMS + 1
 
 
 @dataclass(frozen=True, slots=True)

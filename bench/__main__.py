@@ -18,6 +18,7 @@ from bench.postgres import database
 from bench.postgres import reads as postgres_reads
 from bench.servers import cosignet
 from bench.table import HEADER, busiest, row
+from bench.verifying import verifiers
 
 BUILD = Path(__file__).parent.parent / ".build"
 SYNCS = 50
@@ -48,6 +49,7 @@ def _measure(size: Size, folder: Path, only: str) -> None:
             "start to first answer": lambda: starts(size, folder),
             "cosignet --help": lambda: helps(size),
             "memory, fresh": lambda: fresh_memory(folder),
+            **verifiers(size),
         },
     )
     with cosignet(folder) as server:

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "": set(),  # cosignet/__init__.py runs before everything else
     "core": set(),
     "client": {"core"},
+    "verifiers": set(),  # one file each, which people read before they trust it
     "server": set(),  # server/__init__.py likewise
     "server.webauthn": {"core"},
     "server.secret": {"core"},
@@ -63,9 +64,9 @@ MAY_IMPORT["server.install"] = BELOW_DOORS | MAY_IMPORT["server.services"] | {"s
 MAY_IMPORT["server.tracing"] = {"server.web"}
 # A connection, below the wiring: what uvicorn hands on to the doors, and what it refuses.
 MAY_IMPORT["server.connection"] = {"core", "server.web"}
-SERVER = set(MAY_IMPORT) - {"", "client"}
+SERVER = set(MAY_IMPORT) - {"", "client", "verifiers"}
 MAY_IMPORT["server.app"] = SERVER
-MAY_IMPORT["cli"] = SERVER | {"client", "server.app"}
+MAY_IMPORT["cli"] = SERVER | {"client", "verifiers", "server.app"}
 MAY_IMPORT["__main__"] = {"cli"}
 
 # --- What only some modules may touch: full names, `*` for everything below ---------------------

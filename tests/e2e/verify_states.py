@@ -40,7 +40,6 @@ def ends(visitor: Visitor, verdict: str) -> Visitor:
 def pin(visitor: Visitor, trust: JSON) -> None:
     """Fill in whom somebody trusts."""
     page = visitor.page
-    page.get_by_text("Whom you trust").click()
     page.get_by_label("Key of the log").fill(" ".join(trust["vkeys"]))
     page.get_by_label("Origin of the site").fill(trust["origin"])
     page.get_by_label("Passkeys of the approvers").fill(" ".join(trust["keys"]))
@@ -73,7 +72,6 @@ def linked(stage: Stage) -> Visitor:
 
 def unfolded(stage: Stage) -> Visitor:
     visitor = opened(stage)
-    visitor.page.get_by_text("Whom you trust").click()
     visitor.page.get_by_text("Check it without this server").click()
     return visitor
 

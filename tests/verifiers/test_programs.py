@@ -10,6 +10,8 @@ from tests.bundles import BASES, ROOT, edited, public, trust_in
 from tests.conftest import NODE
 from tests.people import JSON
 
+from cosignet.core.bundle import STEPS
+
 BASE: JSON = json.loads((BASES / "approval-es256.json").read_text())
 
 # --- As programs ----------------------------------------------------------------------------------
@@ -107,6 +109,19 @@ def test_nothing_that_a_terminal_obeys_is_printed(program: str, tmp_path: Path) 
     ran = run(program, file, "--kind", "\x1b[2J\u202e")
     assert ran.stdout.isascii()
     assert "\x1b" not in ran.stdout
+
+
+def test_the_documents_show_the_steps_and_options_that_there_are() -> None:
+    page = (ROOT / "docs/log.md").read_text(encoding="utf-8")
+    rows = [
+        f"| {number} | {step.name} | {step.says} | {'yes' if step.needed else 'no'} |"
+        for number, step in enumerate(STEPS, 1)
+    ]
+    assert "\n".join(rows) in page
+    for program in PROGRAMS:
+        for option in ("--vkey", "--origin", "--credential-key", "--payload", "--kind"):
+            assert f"| `{option}` |" in page
+            assert option.strip("-") in Path(PROGRAMS[program][1]).read_text(encoding="utf-8")
 
 
 # --- Short enough to be read ----------------------------------------------------------------------

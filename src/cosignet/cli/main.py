@@ -15,13 +15,16 @@ from cosignet.core.access import (
     Role,
     Scope,
 )
-from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, TTL_SECONDS_DEFAULT
+from cosignet.core.confirmation import EVIDENCE_KINDS, PAGE_SIZE_DEFAULT, TTL_SECONDS_DEFAULT
 from cosignet.core.delivery import DeliveryStatus
 from cosignet.core.errors import Refusal
 from cosignet.core.webhook import DECISION_EVENTS, ROTATION_SECONDS_DEFAULT, ROTATION_SECONDS_MAX
 
 NEEDS_SERVER = (
     "This command needs the server's packages. Install them with: pip install 'cosignet[server]'"
+)
+NEEDS_CRYPTOGRAPHY = (
+    "This command needs one more package. Install it with: pip install 'cosignet[verify]'"
 )
 
 
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("cosignet"):
             raise
-        print(NEEDS_SERVER, file=sys.stderr)
+        print(NEEDS_CRYPTOGRAPHY if name == "verify" else NEEDS_SERVER, file=sys.stderr)
         return 1
     try:
         return command(options)
@@ -103,6 +106,8 @@ def parser() -> argparse.ArgumentParser:
         "--replace", action="store_true", help="overwrite the store that is there now"
     )
     _fill_guard(_add(commands.add_parser, "guard", "guard.guard", "Run a command once approved."))
+    words = "Check the evidence of a decision; trust whom you name, nobody else."
+    _fill_verify(_add(commands.add_parser, "verify", "verifying.verify", words))
     for name, words, fill in (
         ("apikey", "API keys of programs that ask.", _fill_apikey),
         ("invite", "Invites for people who decide.", _fill_invite),
@@ -134,6 +139,23 @@ def _fill_guard(guard: argparse.ArgumentParser) -> None:
     guard.add_argument("--origin", help="what approvers see, if not COSIGNET_BASE_URL")
     guard.add_argument("--quiet", action="store_true", help="no countdown and no QR code")
     guard.add_argument("command", nargs="*", metavar="COMMAND", help="after --, as it shall run")
+
+
+def _fill_verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("evidence", help="a file, a link, or an evidence id")
+    verify.add_argument("--vkey", action="append", default=[], help="a key of the log")
+    verify.add_argument("--origin", help="the site's origin, such as https://approve.example")
+    verify.add_argument(
+        "--credential-key",
+        action="append",
+        default=[],
+        metavar="HASH",
+        help="SHA-256 of an approver's public key (SubjectPublicKeyInfo) in hexadecimal",
+    )
+    verify.add_argument("--pins", metavar="FILE", help="a file that names all three")
+    verify.add_argument("--payload", metavar="FILE", help="the payload as you know it, JSON")
+    verify.add_argument("--kind", choices=EVIDENCE_KINDS, default="approval", help="(%(default)s)")
+    verify.add_argument("--server", metavar="URL", help="for an id; COSIGNET_BASE_URL without it")
 
 
 def _fill_apikey(add: _AddParser) -> None:

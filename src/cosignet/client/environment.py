@@ -39,7 +39,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     config = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "."), ".config")
     return Settings(
         api_key=environ.get("COSIGNET_API_KEY") or _from_file(environ.get("COSIGNET_API_KEY_FILE")),
-        base_url=environ.get("COSIGNET_BASE_URL") or DEFAULT_BASE_URL,
+        base_url=read_base_url(environ),
         user=environ.get("COSIGNET_USER") or None,
         pins=Path(environ.get("COSIGNET_PINS") or Path(config, "cosignet", "pins.json")),
         unattended=environ.get("CI", "").lower() not in ("", "0", "false"),
@@ -58,3 +58,8 @@ def _from_file(path: str | None) -> str:
         return Path(path).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SetupIncomplete(f"COSIGNET_API_KEY_FILE cannot be read: {error}") from None
+
+
+def read_base_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Read COSIGNET_BASE_URL: where the server is."""
+    return (environ.get("COSIGNET_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")

@@ -16,6 +16,8 @@ OUTCOME_NOTE_CHARACTERS_MAX = 1_000
 CONSUME_TOKEN_CHARACTERS = (8, 200)
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 200
+EVIDENCE_KINDS = ("approval", "rejection", "consumption", "outcome")
+"""What a confirmation leaves in the log; the first two are its decision."""
 
 Risk: TypeAlias = Literal["normal", "high", "critical"]
 RejectReason: TypeAlias = Literal["wrong_details", "unexpected", "not_now"]

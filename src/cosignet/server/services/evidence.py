@@ -10,7 +10,7 @@ import orjson
 
 from cosignet.core.bundle import Evidence, EvidenceSignature, Placed
 from cosignet.core.checkpoint import Checkpoint
-from cosignet.core.confirmation import Confirmation, Status
+from cosignet.core.confirmation import EVIDENCE_KINDS, Confirmation, Status
 from cosignet.core.errors import FieldInvalid, NotFound
 from cosignet.core.log_errors import BeyondTheLog, LogRefuses, NotLogged, ProofWrong
 from cosignet.core.merkle import HASH_BYTES, leaf_hash, verify_consistency, verify_inclusion
@@ -24,8 +24,6 @@ from cosignet.server.store.signatures import EvidenceOfSignature
 
 HEADS_MAX = 100
 """Heads that are listed at once."""
-KINDS = ("approval", "rejection", "consumption", "outcome")
-"""What a confirmation leaves in the log; the first two are its decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +152,8 @@ async def bundle(rt: Runtime, id_: str, kind: str | None) -> Evidence | PendingE
     """
     confirmation = await _confirmation(rt, id_)
     kind = kind or ("approval" if confirmation.status is Status.APPROVED else "rejection")
-    if kind not in KINDS:
-        raise FieldInvalid(f"one of {', '.join(KINDS)}", field="kind")
+    if kind not in EVIDENCE_KINDS:
+        raise FieldInvalid(f"one of {', '.join(EVIDENCE_KINDS)}", field="kind")
     evidence_id = confirmation.evidence_id or ""
     newest = await log_heads.latest(rt.database.reader)
     leaf = await leaves.get(rt.database.reader, confirmation.id, kind)
@@ -164,7 +162,7 @@ async def bundle(rt: Runtime, id_: str, kind: str | None) -> Evidence | PendingE
     placed = None if newest is None else await _placed(rt, newest, leaf)
     if newest is None or placed is None:
         return PendingEvidence(evidence_id, kind)
-    signed = await _signatures(rt, newest, confirmation) if kind in KINDS[:2] else []
+    signed = await _signatures(rt, newest, confirmation) if kind in EVIDENCE_KINDS[:2] else []
     return Evidence(
         evidence_id=evidence_id,
         kind=kind,

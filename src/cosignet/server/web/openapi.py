@@ -11,13 +11,18 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from cosignet import __version__
 from cosignet.core.checkpoint import SIZE_MAX
-from cosignet.core.confirmation import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, WAIT_SECONDS_MAX, Status
+from cosignet.core.confirmation import (
+    EVIDENCE_KINDS,
+    PAGE_SIZE_DEFAULT,
+    PAGE_SIZE_MAX,
+    WAIT_SECONDS_MAX,
+    Status,
+)
 from cosignet.core.delivery import DeliveryStatus
 from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_CHARACTERS,
     IDEMPOTENCY_KEY_HEADER,
 )
-from cosignet.server.services.evidence import KINDS
 from cosignet.server.web.call import NO_NUL_PATTERN
 from cosignet.server.web.cookies import SESSION_COOKIE
 from cosignet.server.web.cursor import CURSOR_PATTERN
@@ -46,7 +51,7 @@ _QUERY: dict[str, dict[str, Any]] = {
         name: {"type": "integer", "minimum": 0, "maximum": SIZE_MAX}
         for name in ("index", "treeSize", "first", "second")
     },
-    "kind": {"type": "string", "enum": list(KINDS)},
+    "kind": {"type": "string", "enum": list(EVIDENCE_KINDS)},
     "cursor": {
         "type": "string",
         "pattern": CURSOR_PATTERN,

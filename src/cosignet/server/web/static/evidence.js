@@ -98,19 +98,15 @@ function onStep(name, verdict, why) {
   byId("steps").append(step);
 }
 
-function tellFacts(bundle) {
-  try {
-    const opening = JSON.parse(bundle.opening);
-    const keys = (opening.signatures ?? []).map((one) => one.credentialKeyHash);
-    fill("kind", visible(opening.kind));
-    fill("at", visible(opening.decidedAt ?? opening.at));
-    fill("place", visible(`${bundle.entry.index} of ${bundle.inclusion.treeSize}, counted from 0`));
-    fill("log", visible(bundle.log.origin));
-    fill("passkeys", visible(keys.join(" ") || "none"));
-    byId("facts").hidden = false;
-  } catch {
-    byId("facts").hidden = true;
-  }
+/** What sound evidence says of itself. */
+function tellFacts({ opening: text, entry, inclusion, log }) {
+  const opening = JSON.parse(text);
+  const keys = (opening.signatures ?? []).map((one) => one.credentialKeyHash);
+  fill("kind", visible(opening.kind));
+  fill("at", visible(opening.decidedAt ?? opening.at));
+  fill("place", visible(`${entry.index} of ${inclusion.treeSize}, counted from 0`));
+  fill("log", visible(log.origin));
+  fill("passkeys", visible(keys.join(" ") || "none"));
 }
 
 async function check() {
@@ -118,14 +114,15 @@ async function check() {
   const trust = trustOf(kind);
   const bundle = file ? await read(file) : await fetchBundle(byId("evidence").value.trim(), kind);
   byId("steps").replaceChildren();
-  show(byId("verdict"), "");
-  byId("facts").hidden = true;
+  byId("ended").hidden = true;
   byId("result").hidden = false;
   const results = await verify(bundle, trust, await options()), ended = status(results, kind);
   fill("meaning", MEANINGS[kind]);
   fill("payload-known", PAYLOADS[results[1][1]]);
   show(byId("verdict"), VERDICTS[ended]);
+  byId("facts").hidden = ended === 1;
   if (ended !== 1) tellFacts(bundle);
+  byId("ended").hidden = false;
 }
 
 async function attempt(event) {

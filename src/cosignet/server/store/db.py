@@ -79,7 +79,8 @@ class Reader(Protocol):
     async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
         """Return what `make` makes of the first row, if any; the statement tells no time.
 
-        As long as nothing was committed, by anybody, an engine may return the same value again.
+        As long as nobody has changed the tables it reads, an engine may return the same value
+        again.
         """
         ...
 

@@ -1,5 +1,6 @@
 """How a confirmation looks on the wire; one place for each field's name and spelling."""
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -8,8 +9,13 @@ from starlette.responses import Response
 from cosignet.core.confirmation import Confirmation, Rejection, Signature
 from cosignet.core.encoding import base64url, rfc3339
 
+ANSWERS_KEPT = 256
+"""How many answers to those who poll are kept; each as long as what it tells of is the same."""
 
-class _JsonAnswer(Response):
+
+class JsonAnswer(Response):
+    """A response of JSON, with a type, a length, and perhaps a location."""
+
     def __init__(self, body: bytes, status: int, location: str | None) -> None:
         # What Starlette's own does for any content and any headers, for just these.
         self.body = body
@@ -25,12 +31,12 @@ class _JsonAnswer(Response):
 
 def json_answer(value: object, status: int = 200, *, location: str | None = None) -> Response:
     """Return a JSON response; `orjson.Fragment` parts are embedded verbatim."""
-    return _JsonAnswer(orjson.dumps(value), status, location)
+    return JsonAnswer(orjson.dumps(value), status, location)
 
 
-def stored_answer(body: bytes, status: int, *, location: str | None) -> Response:
+def stored_answer(body: bytes, status: int = 200, *, location: str | None = None) -> Response:
     """Return a JSON response of bytes that were kept."""
-    return _JsonAnswer(body, status, location)
+    return JsonAnswer(body, status, location)
 
 
 def time_or_null(unix_milliseconds: int | None) -> str | None:
@@ -77,12 +83,13 @@ def summary(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
     }
 
 
-def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dict[str, Any]:
-    """Return what a key reads: enough to verify the decision alone.
+@lru_cache(maxsize=ANSWERS_KEPT)
+def full(confirmation: Confirmation, public_url: str, *, is_asker: bool) -> bytes:
+    """Return what a key reads, as JSON: enough to verify the decision alone.
 
     The match code is the requester's to show; other keys do not read it.
     """
-    match = confirmation.match if confirmation.api_key_id == api_key_id else None
+    match = confirmation.match if is_asker else None
     signature = confirmation.signature
     answer = summary(confirmation, public_url)
     answer |= {
@@ -96,7 +103,7 @@ def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dic
         "credential": None if signature is None else _credential(signature),
         "rawAssertion": None if signature is None else orjson.Fragment(signature.raw_assertion),
     }
-    return answer
+    return orjson.dumps(answer)
 
 
 def shown(

@@ -8,8 +8,7 @@ writer, leaves it out.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 SqlValue: TypeAlias = "str | int | bytes | bool | None"
 Found = TypeVar("Found")
@@ -49,8 +48,7 @@ class Unobserved:
         """Forget it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """How many rows may still be inserted: a SELECT of one number, and its values."""
 
     sql: str

@@ -165,7 +165,7 @@ def test_a_double_post_that_loses_late_is_no_copied_passkey(
     looking = 0
 
     # One that remembers nothing: on another engine every look is a new one.
-    fresh = SqliteReader(live.database._read_connection)
+    fresh = SqliteReader(live.database._read_connection, lambda: True)
 
     async def look_late(_: Reader, credential_id: bytes) -> StoredCredential | None:
         nonlocal looking

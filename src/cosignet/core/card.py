@@ -15,6 +15,7 @@ number stands in the spelling that is signed. What helps to read is added, and n
 
 import json
 import re
+from functools import lru_cache
 from typing import cast
 
 from cosignet.core.cardtext import ODD, Node, element, shown
@@ -23,6 +24,7 @@ from cosignet.core.challenge import Context, parse_context
 from cosignet.core.errors import PayloadRefused
 from cosignet.core.payload import payload_from_text
 
+_SHORT = 2_000
 _RISKS = {"normal": "Normal", "high": "High", "critical": "Critical"}
 # Chips that are no trick: how lines end, how French writes numbers, how symbols become emoji.
 _HARMLESS = {"tab", "new line", "space", "U+000D", "U+00A0", "U+202F", "U+FE0F"}
@@ -75,7 +77,12 @@ def is_plain(payload_text: str, context_text: str) -> bool:
     # Without escapes each quotation mark begins or ends a text, and a name has a colon behind it.
     parts = payload_text.split('"')
     texts = zip(parts[1::2], parts[2::2], strict=True)
-    return not look_alike({text for text, behind in texts if behind[0] == ":"})
+    names = frozenset(text for text, behind in texts if behind[0] == ":")
+    # Programs ask with the same few names again and again.
+    return not (_look_alike(names) if len(payload_text) < _SHORT else look_alike(names))
+
+
+_look_alike = lru_cache(maxsize=1024)(look_alike)
 
 
 def is_odd(payload_text: str, context_text: str) -> bool:

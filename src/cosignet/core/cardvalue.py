@@ -124,7 +124,7 @@ def _twins(names: Iterable[str]) -> list[tuple[str, bool]]:
     return [(name, any(counted[form] > 1 for form in both)) for name, both in forms.items()]
 
 
-def look_alike(names: set[str]) -> bool:
+def look_alike(names: frozenset[str]) -> bool:
     """Return whether any of these names, all printable ASCII, could be taken for another one."""
     text = "\n".join(names)
     folded = _fold(text).split("\n")

@@ -32,11 +32,13 @@ def base64url_decode(text: str) -> bytes:
     return data
 
 
-@lru_cache(maxsize=1024)
 def rfc3339(unix_milliseconds: int) -> str:
-    """Write a time as RFC 3339 UTC with milliseconds, the only spelling used on the wire.
+    """Write a time as RFC 3339 UTC with milliseconds, the only spelling used on the wire."""
+    seconds, milliseconds = divmod(unix_milliseconds, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
 
-    Whoever polls is told the same times again and again, so the last ones are kept.
-    """
-    moment = _EPOCH + timedelta(milliseconds=unix_milliseconds)
-    return moment.isoformat("T", "milliseconds") + "Z"
+
+@lru_cache(maxsize=1024)
+def _second(unix_seconds: int) -> str:
+    # Most times that are told lie close together, or were told before.
+    return (_EPOCH + timedelta(seconds=unix_seconds)).isoformat()

@@ -247,10 +247,12 @@ def _write_object(members: dict[object, object], path: _Path, depth: int) -> str
     keys = [key for key in members if isinstance(key, str)]
     if len(keys) != len(members):
         raise PayloadRefused("every key of an object is a text", field=_spell(path))
-    written = [
-        f"{encode_basestring(key)}:{_write(members[key], (path, key), depth + 1)}"
-        for key in es_order(keys)
-    ]
+    written: list[str] = []
+    for key in es_order(keys):
+        item = members[key]
+        is_text = isinstance(item, str)  # as most are
+        text = encode_basestring(item) if is_text else _write(item, (path, key), depth + 1)
+        written.append(f"{encode_basestring(key)}:{text}")
     return "{" + ",".join(written) + "}"
 
 

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
@@ -37,6 +38,9 @@ KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
+SWITCH_SECONDS = 0.0003
+"""After so long the thread that commits is let in, so that the disk works while requests are read;
+5 ms are Python's own choice, in which a whole turn of the event loop passes."""
 GARBAGE_OBJECTS = 10_000
 """How many more there are before Python looks for circles of them; 700 is its own choice."""
 Wrapping: TypeAlias = Callable[[ASGIApp], AbstractContextManager[ASGIApp]]
@@ -228,6 +232,7 @@ async def _until_told(
     gc.freeze()
     # What a request makes is gone when it is answered; most of it before it is looked at now.
     gc.set_threshold(GARBAGE_OBJECTS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     async with _background_work(runtime):
         await server.serve(sockets)
 

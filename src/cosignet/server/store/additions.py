@@ -10,6 +10,8 @@ from cosignet.server.store.db import Room, SqlValue
 
 ROWS_MAX = 64
 """Rows of one statement; each engine takes some ten thousand values at least."""
+ROOMS_MAX = 1_000
+"""Of so many rooms it is remembered what fits."""
 
 
 @dataclass(slots=True)
@@ -28,8 +30,8 @@ class Additions:
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[Addition]] = defaultdict(list)
 
-    def __bool__(self) -> bool:
-        return bool(self._rows)
+    def __len__(self) -> int:
+        return sum(map(len, self._rows.values()))
 
     def add(self, insertion: str, addition: Addition) -> None:
         """Add a row; `insertion` is `INSERT INTO table (columns)`."""
@@ -54,6 +56,37 @@ class Additions:
                 yield _statement(insertion, len(some), len(some[0].values)), values
                 for row in some:
                     row.made = True
+
+
+class Rooms:
+    """How many rows fit where, at least, so that only a room that could be full is asked for.
+
+    That holds while nothing makes less room but the rows that are added here.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[Room, int] = {}
+        self._version: object = None
+
+    def left(self, room: Room, wanted: int, ask: Callable[[Room], int]) -> int:
+        """Return how many of the `wanted` rows fit, and take it that all of them come to be."""
+        left = self._left.get(room, 0)
+        if left < wanted:
+            left = ask(room)
+        if len(self._left) >= ROOMS_MAX:
+            self._left.clear()
+        self._left[room] = left - wanted
+        return left
+
+    def forget(self) -> None:
+        """Ask for every room anew."""
+        self._left.clear()
+
+    def forget_unless(self, version: object) -> None:
+        """Ask for every room anew, if this is another version of the database than before."""
+        if self._version != version:
+            self._version = version
+            self._left.clear()
 
 
 def _fitting(rows: list[Addition], ask: Callable[[Room], int]) -> Iterator[Addition]:

@@ -8,8 +8,7 @@ writer, leaves it out.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 SqlValue: TypeAlias = "str | int | bytes | bool | None"
 Found = TypeVar("Found")
@@ -51,8 +50,7 @@ class Unobserved:
         """Forget it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """How many rows may still be inserted: a SELECT of one number, and its values."""
 
     sql: str
@@ -81,7 +79,8 @@ class Reader(Protocol):
     async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
         """Return what `make` makes of the first row, if any; the statement tells no time.
 
-        As long as nothing was committed, by anybody, an engine may return the same value again.
+        As long as nobody has changed the tables it reads, an engine may return the same value
+        again.
         """
         ...
 

@@ -18,13 +18,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
-from cosignet.server.store.additions import Addition
+from cosignet.server.store.additions import Addition, Rooms
 from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
 from cosignet.server.store.sqlite_file import Connection
-from cosignet.server.store.sqlite_reader import SqliteReader
+from cosignet.server.store.sqlite_reader import Others, SqliteReader
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
 
 BUSY_ATTEMPTS = 1_000
@@ -81,11 +82,13 @@ class SqliteDatabase:
         self._busy = False
         self._group: Group | None = None
         self._commits: set[asyncio.Task[None]] = set()
+        self._rooms = Rooms()
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._writer: Connection | None = self._open_writer()
         self._read_connection = Connection(path, clock=clock, read_only=True)
         self._syncing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
-        self.reader = SqliteReader(self._read_connection)
+        self._others = Others(self._read_connection)
+        self.reader = SqliteReader(self._read_connection, self._others_have_committed)
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, after its commit."""
@@ -168,6 +171,7 @@ class SqliteDatabase:
                 await asyncio.sleep(BUSY_PAUSE_SECONDS)
             try:
                 connection.raw.execute("BEGIN IMMEDIATE")
+                self._rooms.forget_unless((connection, connection.version))
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
                     self._discard(connection)
@@ -216,20 +220,29 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         try:
             connection = await self._begun(group)
+            self._others.exclude(connection)
             await loop.run_in_executor(self._syncing, self._write, group, connection)
         except Exception as error:  # whatever it was: who waits must be told
             log.error("a commit failed; nothing of it is visible: %s", error)
             failure.__cause__ = error
             return failure
+        self.reader.forget(connection.changed)
+        connection.changed.clear()
         return None
 
     def _write(self, group: Group, connection: Connection) -> None:
         def ask(room: Room) -> int:
             return connection.run(room.sql, room.values).fetchone()[0]
 
-        for statement, values in group.additions.statements(ask):
-            connection.run(statement, values)
-        self.sync(connection.raw)
+        try:
+            if connection.changed:
+                self._rooms.forget()  # a rejection, perhaps
+            fits = partial(self._rooms.left, wanted=len(group.additions), ask=ask)
+            for statement, values in group.additions.statements(fits):
+                connection.run(statement, values)
+            self.sync(connection.raw)
+        finally:
+            self._others.admit()
 
     @staticmethod
     def sync(connection: sqlite3.Connection) -> None:
@@ -257,6 +270,9 @@ class SqliteDatabase:
             raise Unavailable("the database cannot be opened") from error
         self._writer = opened
         return opened
+
+    def _others_have_committed(self) -> bool:
+        return self._others.have_committed(self._writer)
 
     def _discard(self, connection: Connection) -> None:
         self._writer = None

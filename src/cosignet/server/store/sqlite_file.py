@@ -20,6 +20,10 @@ _CHECKPOINT_PAGES = 4_000
 again and again is copied once."""
 _CLOCK = "clock_ms()"
 _SHARED = " FOR SHARE"
+ANY_TABLE = "any table"
+"""Stands for the table of a statement that is none of the usual ones."""
+_CHANGES = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
+_CHANGES_NOTHING = re.compile(r"\s*(?:SELECT|SAVEPOINT|RELEASE)\b")
 _STATEMENT_ERRORS = frozenset(
     {
         sqlite3.SQLITE_ERROR,
@@ -43,8 +47,8 @@ def statement_is_wrong(error: sqlite3.Error) -> bool:
 
 
 @cache
-def _spelled(sql: str) -> tuple[str, bool]:
-    """Spell a statement for SQLite; say whether it wants the time after its values.
+def _spelled(sql: str) -> tuple[str, bool, str]:
+    """Spell a statement for SQLite; say if it wants the time after its values, and what it changes.
 
     Placeholders are bound by number, and `clock_ms()` is one more of them: a function of ours would
     be called back for every row. So the time stands still while a statement runs, too: what it
@@ -52,7 +56,15 @@ def _spelled(sql: str) -> tuple[str, bool]:
     """
     highest = max(map(int, re.findall(r"\$(\d+)", sql)), default=0)
     text = re.sub(r"\$(\d+)", r"?\1", sql).replace(_CLOCK, f"?{highest + 1}")
-    return text.replace(_SHARED, ""), _CLOCK in sql
+    return text.replace(_SHARED, ""), _CLOCK in sql, _changed(sql)
+
+
+def _changed(sql: str) -> str:
+    """Return the table that a statement changes; empty: none."""
+    found = _CHANGES.match(sql)
+    if found is not None:
+        return found[1]
+    return "" if _CHANGES_NOTHING.match(sql) else ANY_TABLE
 
 
 class Connection:
@@ -66,6 +78,8 @@ class Connection:
             sqlite3.Error: it cannot be opened, or is no database.
         """
         self._clock = clock
+        self.changed: set[str] = set()
+        """The tables that statements have changed since somebody emptied this."""
         self.raw = sqlite3.connect(
             path,
             timeout=OPENING_SECONDS,
@@ -97,8 +111,18 @@ class Connection:
 
     def run(self, sql: str, values: tuple[SqlValue, ...]) -> sqlite3.Cursor:
         """Run one statement."""
-        text, tells_time = _spelled(sql)
+        text, tells_time, changed = _spelled(sql)
+        if changed:
+            self.changed.add(changed)
         return self.raw.execute(text, (*values, self._clock()) if tells_time else values)
+
+    @property
+    def version(self) -> int:
+        """What is another number after another connection, of any process, has committed.
+
+        Its own commits do not count (sqlite.org/pragma.html#pragma_data_version).
+        """
+        return self.raw.execute("PRAGMA data_version").fetchone()[0]
 
     def overwrite_failed_commit(self) -> None:
         """Commit something of no meaning over what a failed commit left in the write-ahead log.

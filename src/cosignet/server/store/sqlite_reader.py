@@ -1,27 +1,75 @@
-"""Reading SQLite: what is committed, and nothing read again while nothing was committed."""
+"""Reading SQLite: what is committed, and nothing read again while its tables stay as they are."""
 
 import asyncio
+import re
 import sqlite3
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Set
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from cosignet.core.errors import Unavailable
 from cosignet.server.store.db import Found, Row, SqlValue
-from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
+from cosignet.server.store.sqlite_file import ANY_TABLE, Connection, statement_is_wrong
 
 FOUND_MAX = 512
-"""How many values a reader keeps until the next commit."""
+"""How many values a reader keeps of one statement."""
+_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
+
+
+class Others:
+    """Tells whether another process may have committed. None can while our thread does."""
+
+    def __init__(self, reading: Connection) -> None:
+        self._reading = reading
+        self._is_excluded = False
+        self._read_version = 0
+        self._seen: tuple[Connection, int] | None = None
+        """The writing connection, and what has been committed beside it."""
+        self._is_behind = False
+        """Whether one has committed, and nobody was told yet."""
+
+    def exclude(self, writing: Connection) -> None:
+        """Learn that the thread is about to commit on a connection, which holds the lock."""
+        self._is_behind = self.have_committed(writing)
+        with suppress(sqlite3.Error):
+            self._read_version = self._reading.version
+        self._is_excluded = True
+
+    def admit(self) -> None:
+        """Learn from the thread that it has come to its end."""
+        self._is_excluded = False
+
+    def have_committed(self, writing: Connection | None) -> bool:
+        """Return whether one may have committed since this was asked last."""
+        was_behind, self._is_behind = self._is_behind, False
+        try:
+            is_ahead = self._is_changed() if self._is_excluded else self._is_beside(writing)
+        except sqlite3.Error:
+            return True
+        return was_behind or is_ahead
+
+    def _is_changed(self) -> bool:
+        # By our own commit, of which we do not know yet, and perhaps by another one after it.
+        before, self._read_version = self._read_version, self._reading.version
+        return before != self._read_version
+
+    def _is_beside(self, writing: Connection | None) -> bool:
+        before, self._seen = self._seen, writing and (writing, writing.version)
+        return before != self._seen or writing is None
 
 
 class SqliteReader:
     """Reads what is committed; each statement sees the newest durable state."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, others_have_committed: Callable[[], bool]) -> None:
+        """Read on a connection, and ask whether others have committed since that was asked last."""
         self._connection = connection
-        self._found: dict[tuple[str, tuple[SqlValue, ...]], Any] = {}
-        """What was found in `_version` of the file."""
-        self._version = 0
-        self._version_is_checked = False
+        self._others_have_committed = others_have_committed
+        self._has_looked = False
+        self._found: defaultdict[str, dict[tuple[SqlValue, ...], Any]] = defaultdict(dict)
+        """What was found, by statement and values."""
 
     async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
         """Return all rows."""
@@ -38,28 +86,39 @@ class SqliteReader:
         return rows[0] if rows else None
 
     async def find(self, make: Callable[[Row], Found], sql: str, *values: SqlValue) -> Found | None:
-        """Return what `make` makes of the first row; the same as before if nothing was committed.
+        """Return what `make` makes of the first row; the same as before if its tables are the same.
 
-        SQLite tells whether anybody, another process included, has committed since
-        (sqlite.org/pragma.html#pragma_data_version). It is asked once in each turn of the event
-        loop: what was acknowledged to anybody before a call arrived, that call sees.
+        What this process commits is forgotten before anybody hears of it. Whether others have
+        committed is asked once in each turn of the event loop: what was acknowledged to anybody
+        before a call arrived, that call sees.
         """
-        if not self._version_is_checked:
-            await self._check_version()
-        asked = (sql, values)
-        if asked not in self._found:
+        if not self._has_looked:
+            self._look()
+        found = self._found[sql]
+        if values not in found:
+            # A commit right after looking makes what is read now newer than that, never older.
             row = await self.fetch_one(sql, *values)
-            self._found[asked] = None if row is None else make(row)
-        return self._found[asked]
+            if len(found) >= FOUND_MAX:
+                found.clear()
+            found[values] = None if row is None else make(row)
+        return found[values]
 
-    async def _check_version(self) -> None:
-        # A commit right after this makes what is read then newer than its version, never older.
-        [(version,)] = await self.fetch("PRAGMA data_version")
-        if version != self._version or len(self._found) >= FOUND_MAX:
-            self._found.clear()
-            self._version = version
-        self._version_is_checked = True
+    def forget(self, tables: Set[str] = frozenset({ANY_TABLE})) -> None:
+        """Forget what was found in some tables."""
+        for sql, found in self._found.items():
+            if ANY_TABLE in tables or not tables.isdisjoint(_tables_read(sql)):
+                found.clear()
+
+    def _look(self) -> None:
+        if self._others_have_committed():
+            self.forget()
+        self._has_looked = True
         asyncio.get_running_loop().call_soon(self._begin_turn)
 
     def _begin_turn(self) -> None:
-        self._version_is_checked = False
+        self._has_looked = False
+
+
+@cache
+def _tables_read(sql: str) -> frozenset[str]:
+    return frozenset(_READ.findall(sql))

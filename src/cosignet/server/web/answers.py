@@ -1,5 +1,6 @@
 """Answers in JSON; what all programs are told of a confirmation stands in `core/wire.py`."""
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -9,8 +10,13 @@ from cosignet.core.confirmation import Confirmation
 from cosignet.core.encoding import rfc3339
 from cosignet.core.wire import decision, rejection, time_or_null
 
+ANSWERS_KEPT = 256
+"""How many answers to those who poll are kept; each as long as what it tells of is the same."""
 
-class _JsonAnswer(Response):
+
+class JsonAnswer(Response):
+    """A response of JSON, with a type, a length, and perhaps a location."""
+
     def __init__(self, body: bytes, status: int, location: str | None) -> None:
         # What Starlette's own does for any content and any headers, for just these.
         self.body = body
@@ -26,12 +32,12 @@ class _JsonAnswer(Response):
 
 def json_answer(value: object, status: int = 200, *, location: str | None = None) -> Response:
     """Return a JSON response; `orjson.Fragment` parts are embedded verbatim."""
-    return _JsonAnswer(orjson.dumps(value), status, location)
+    return JsonAnswer(orjson.dumps(value), status, location)
 
 
-def stored_answer(body: bytes, status: int, *, location: str | None) -> Response:
+def stored_answer(body: bytes, status: int = 200, *, location: str | None = None) -> Response:
     """Return a JSON response of bytes that were kept."""
-    return _JsonAnswer(body, status, location)
+    return JsonAnswer(body, status, location)
 
 
 def created(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
@@ -49,12 +55,13 @@ def created(confirmation: Confirmation, public_url: str) -> dict[str, Any]:
     }
 
 
-def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dict[str, Any]:
-    """Return what a key reads: enough to verify the decision alone.
+@lru_cache(maxsize=ANSWERS_KEPT)
+def full(confirmation: Confirmation, public_url: str, *, is_asker: bool) -> bytes:
+    """Return what a key reads, as JSON: enough to verify the decision alone.
 
     The match code is the requester's to show; other keys do not read it.
     """
-    match = confirmation.match if confirmation.api_key_id == api_key_id else None
+    match = confirmation.match if is_asker else None
     signature = confirmation.signature
     answer = decision(confirmation, public_url)
     answer |= {
@@ -63,7 +70,7 @@ def full(confirmation: Confirmation, public_url: str, *, api_key_id: str) -> dic
         "matchCode": None if match is None else match.code,
         "rawAssertion": None if signature is None else orjson.Fragment(signature.raw_assertion),
     }
-    return answer
+    return orjson.dumps(answer)
 
 
 def shown(

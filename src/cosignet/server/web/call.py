@@ -132,7 +132,7 @@ class Call:
     @property
     def wants_page(self) -> bool:
         """Whether a person reads the answer, and no script."""
-        return "text/html" in (self.header("accept") or "")
+        return "text/html" in (self.header(b"accept") or "")
 
     def path(self, name: str) -> str:
         """Return a part of the path.
@@ -161,11 +161,10 @@ class Call:
             raise FieldInvalid(_NO_NUL, field=name)
         return text
 
-    def header(self, name: str) -> str | None:
-        """Return a header, the first one if it is there repeatedly."""
-        wanted = name.lower().encode()
+    def header(self, name: bytes) -> str | None:
+        """Return a header, the first one if it is there repeatedly; the name is in lower case."""
         for key, value in self.scope["headers"]:
-            if key == wanted:
+            if key == name:
                 return value.decode("latin-1")
         return None
 

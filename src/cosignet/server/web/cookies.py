@@ -12,7 +12,7 @@ LOGIN_COOKIE = "cosignet_lc"
 
 def cookie(call: Call, name: str) -> str | None:
     """Return a cookie's value, if the browser sent one."""
-    if call.header("cookie") is None:
+    if call.header(b"cookie") is None:
         return None
     return call.request.cookies.get(name) or None
 

@@ -12,6 +12,7 @@ from cosignet.core.errors import FieldUnknown, NotSupported, Refusal
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
 from cosignet.server.logs import LOGGER, fields
 from cosignet.server.runtime import Runtime
+from cosignet.server.web.answers import JsonAnswer
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE, refuse_key_in_query
@@ -29,6 +30,7 @@ from cosignet.server.web.told import CALL, CLIENT_GONE, Told
 log = logging.getLogger(LOGGER)
 _LOG = f"{LOG_PATH}/"
 _DATA_TYPES = (b"application/json", b"application/problem+json")
+_IDEMPOTENCY_KEY = IDEMPOTENCY_KEY_HEADER.lower().encode()
 
 
 class Door:
@@ -39,12 +41,14 @@ class Door:
         self._body = row.parsed
         self._body_bytes_max = BODY_BYTES_MAX if row.guard.scope else CEREMONY_BYTES_MAX
         self._runtime = runtime
+        self._is_at_home = row.guard is not PAGE or runtime.relying_party.id != "localhost"
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request, or raise the refusal."""
         call = scope[CALL] = Call(self._runtime, scope, receive, self._body_bytes_max)
         try:
-            refuse_key_in_query(call, self._row.guard)
+            if scope["query_string"]:
+                refuse_key_in_query(call, self._row.guard)
             return self._elsewhere(call) or await self._inside(call)
         except Refusal as refusal:
             self._row.guard.refused(call, refusal)
@@ -53,9 +57,9 @@ class Door:
     async def _inside(self, call: Call) -> Response:
         await self._row.guard.check(call)
         # Mail and chat programs add parameters of their own to the links people open.
-        if self._row.answer is not None:
+        if self._row.answer is not None and call.scope["query_string"]:
             self._check_query(call)
-        if call.key is not None and call.header(IDEMPOTENCY_KEY_HEADER) is not None:
+        if call.key is not None and call.header(_IDEMPOTENCY_KEY) is not None:
             return await self._once(call)
         if self._body is None:
             return await self._row.endpoint(call)
@@ -79,7 +83,7 @@ class Door:
 
     def _elsewhere(self, call: Call) -> Response | None:
         # A passkey for localhost does not work on 127.0.0.1; people get there all the same.
-        if self._row.guard is not PAGE or self._runtime.relying_party.id != "localhost":
+        if self._is_at_home:
             return None
         request = call.request
         if request.url.hostname not in ("127.0.0.1", "::1"):
@@ -122,9 +126,13 @@ class Entrance:
 
     def _complete(self, scope: Scope, response: Response, request_id: str) -> None:
         """Add the headers that every answer has, but for those it has set itself."""
-        own = dict(response.raw_headers)
-        every = self._headers(scope["path"], own)
-        response.raw_headers += [pair for pair in every.items() if pair[0] not in own]
+        path = scope["path"]
+        if type(response) is JsonAnswer and not path.startswith(_LOG):  # it has set none of them
+            response.raw_headers += self._data_headers.items()
+        else:
+            own = dict(response.raw_headers)
+            every = self._headers(path, own)
+            response.raw_headers += [pair for pair in every.items() if pair[0] not in own]
         response.raw_headers.append((REQUEST_ID_FIELD, request_id.encode()))
 
     def _headers(self, path: str, own: Headers) -> Headers:

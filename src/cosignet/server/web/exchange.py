@@ -47,14 +47,15 @@ class Exchange:
 
     # Ten thousand may be held: without a dictionary each.
     __slots__ = (
+        "_awaited",
         "_awaits_continue",
         "_connection",
+        "_has_news",
         "_scope",
         "_start",
         "body",
         "disconnected",
         "keep_alive",
-        "message_event",
         "more_body",
         "response_complete",
     )
@@ -71,10 +72,23 @@ class Exchange:
         self.body = bytearray()
         """What has come of the body and was not received yet."""
         self.more_body = True
-        self.message_event = asyncio.Event()
-        """Set when there is something to receive."""
+        self._has_news = False
+        """Whether there is something to receive."""
+        self._awaited: asyncio.Future[None] | None = None
+        """Done as soon as there is, where somebody waits for it."""
         self.disconnected = False
         self.response_complete = False
+
+    @property
+    def message_event(self) -> "Exchange":
+        """What uvicorn sets: an event of its own would be as dear as all the rest of this."""
+        return self
+
+    def set(self) -> None:
+        """Learn that there is something to receive."""
+        self._has_news = True
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
 
     async def run_asgi(self, application: ASGIApp) -> None:
         """Let the application answer; where it does not, the connection ends."""
@@ -94,8 +108,10 @@ class Exchange:
                 connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._awaits_continue = False
             connection.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
+            if not self._has_news:
+                self._awaited = asyncio.get_running_loop().create_future()
+                await self._awaited
+            self._has_news = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = bytes(self.body), bytearray()
@@ -113,7 +129,7 @@ class Exchange:
             return
         self._connection.transport.write(self._written(self._start, message["body"]))
         self.response_complete = True
-        self.message_event.set()
+        self.set()
         if not self.keep_alive:
             self._connection.transport.close()
         self._connection.on_response_complete()

@@ -29,6 +29,7 @@ from cosignet.server.web.limiting import (
 )
 
 API_KEY_HEADER = "X-Api-Key"
+_API_KEY = API_KEY_HEADER.lower().encode()
 _LIKE_A_KEY = re.compile(r"(x-?)?api[-_]?key|key|token|access_token|authorization", re.IGNORECASE)
 
 
@@ -47,7 +48,7 @@ def api_key(scope: Scope) -> Guard:
     """Let programs in whose API key has a scope."""
 
     async def check(call: Call) -> None:
-        secret = call.header(API_KEY_HEADER)
+        secret = call.header(_API_KEY)
         if not secret:
             raise Unauthenticated
         try:
@@ -66,10 +67,10 @@ def api_key(scope: Scope) -> Guard:
 async def _check_same_origin(call: Call) -> None:
     # Browsers send Origin with every POST and Sec-Fetch-Site with every request (Fetch, sections
     # 3.1 and "Fetch Metadata" 2.4); other clients send neither and hold no ambient credentials.
-    origin = call.header("origin")
+    origin = call.header(b"origin")
     if origin is not None and origin != call.runtime.relying_party.origin:
         raise CrossSite("The Origin header names another site.")
-    if call.header("sec-fetch-site") not in (None, "same-origin", "none"):
+    if call.header(b"sec-fetch-site") not in (None, "same-origin", "none"):
         raise CrossSite("The browser says that another site sent this.")
 
 
@@ -117,7 +118,7 @@ async def _check_metrics_token(call: Call) -> None:
     if wanted is None:
         raise NotFound
     take_for_address(call)
-    given = call.header("authorization") or ""
+    given = call.header(b"authorization") or ""
     # Hashed first: comparing takes as long whatever was sent, its length included.
     hashes = (sha256(text.encode("utf-8")).digest() for text in (given, f"Bearer {wanted}"))
     if not compare_digest(*hashes):
@@ -137,8 +138,6 @@ def refuse_key_in_query(call: Call, guard: Guard) -> None:
     Raises:
         KeyInQuery: it names the parameter.
     """
-    if not call.scope["query_string"]:
-        return
     for name, value in call.request.query_params.multi_items():
         is_named_so = guard.scope is not None and _LIKE_A_KEY.fullmatch(name)
         if is_named_so or value.startswith(API_KEY_START):

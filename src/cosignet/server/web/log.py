@@ -49,7 +49,7 @@ async def tile(call: Call) -> Response:
 async def key(call: Call) -> Response:
     """Return the log's verifier keys; as text the one that signs now."""
     keys = await evidence.keys(call.runtime)
-    if "text/plain" in (call.header("accept") or ""):
+    if "text/plain" in (call.header(b"accept") or ""):
         answer = _text(keys[-1].text + "\n", cache=SHORTLY)
     else:
         answer = _json(_key(keys), cache=SHORTLY)

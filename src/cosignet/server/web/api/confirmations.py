@@ -27,7 +27,7 @@ from cosignet.core.idempotency import Kept
 from cosignet.core.payload import canonical_payload
 from cosignet.core.wire import outcome, summary
 from cosignet.server.services import ask, consume, watch
-from cosignet.server.web.answers import created, full, json_answer
+from cosignet.server.web.answers import created, full, json_answer, stored_answer
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
 from cosignet.server.web.cursor import format_cursor, parse_cursor
 from cosignet.server.web.idempotency import kept_answer
@@ -159,7 +159,8 @@ def _location(confirmation: Confirmation) -> str:
 
 
 def _answer(call: Call, confirmation: Confirmation) -> Response:
-    return json_answer(full(confirmation, call.runtime.public_url, api_key_id=call.api_key.id))
+    is_asker = confirmation.api_key_id == call.api_key.id
+    return stored_answer(full(confirmation, call.runtime.public_url, is_asker=is_asker))
 
 
 def _refuse_unsupported(body: CreateConfirmation) -> None:

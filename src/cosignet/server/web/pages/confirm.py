@@ -170,7 +170,7 @@ async def give_reason(call: Call) -> Response:
 
 
 def _is_form(call: Call) -> bool:
-    return (call.header("content-type") or "").startswith(_FORM)
+    return (call.header(b"content-type") or "").startswith(_FORM)
 
 
 async def _read(call: Call, model: type[AnyForm]) -> AnyForm:
@@ -211,7 +211,7 @@ async def _with_token(call: Call, template: str, confirmation: Confirmation) -> 
         samesite="lax",
         secure=runtime.public_url.startswith("https://"),
     )
-    return compressed(answer, call.header("accept-encoding"))
+    return compressed(answer, call.header(b"accept-encoding"))
 
 
 async def _shown(call: Call, confirmation: Confirmation) -> dict[str, object]:

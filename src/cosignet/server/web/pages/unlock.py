@@ -9,6 +9,7 @@ from cosignet.core.private_view import PRIVATE_VIEW_MS
 from cosignet.server.services import unlock as unlock_
 from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Body, Call, Nothing, optional_json
+from cosignet.server.web.cookies import cookie
 from cosignet.server.web.passkey_bodies import Assertion
 
 PROMPT_COOKIE = "cosignet_cvc"
@@ -46,7 +47,7 @@ async def unlock(call: Call, body: Unlock) -> Response:
 
 def view_of(call: Call) -> str | None:
     """Return the secret that this browser has for the confirmation in the path, if any."""
-    return call.request.cookies.get(VIEW_COOKIE)
+    return cookie(call, VIEW_COOKIE)
 
 
 def _set_cookie(call: Call, answer: Response, name: str, value: str, seconds: int) -> None:

@@ -84,6 +84,11 @@ class Log:
         line = base64_text(self._key_id + self.key.sign(text.encode()))
         return f"{text}\n— {self.name} {line}\n"
 
+    def cosigned(self, note: str) -> str:
+        """Return the line with which its key signs another one's head."""
+        text = note[: note.index("\n\n") + 1]
+        return f"— {self.name} {base64_text(self._key_id + self.key.sign(text.encode()))}\n"
+
     def placed(self, index: int) -> JSON:
         """Return an entry, its opening, and the proof that it is in the head."""
         entry = self.entries[index]

@@ -170,6 +170,17 @@ def test_the_same_leaves_in_another_log_are_proven_by_that_ones_key() -> None:
     assert theirs == expected(fail=LOG)
 
 
+def test_a_key_of_another_name_does_not_speak_for_the_log() -> None:
+    bundle = relogged(BASE)
+    other = Log("another/public/log", ["{}"])
+    line = other.cosigned(bundle["checkpoint"])
+    both = edited(bundle, ("checkpoint",), bundle["checkpoint"] + line)
+    both = edited(both, ("tlogProof",), bundle["tlogProof"] + line)
+    own, alone = verdicts_of([known(both), known(both, vkeys=[other.vkey])])
+    assert own == expected()
+    assert alone == expected(fail=LOG)
+
+
 @pytest.mark.parametrize(
     ("at", "fails"), [(moved(-1), WHO), (moved(0), WHO), (moved(1), set()), ("2000", WHO)]
 )

@@ -170,6 +170,15 @@ def test_the_same_leaves_in_another_log_are_proven_by_that_ones_key() -> None:
     assert theirs == expected(fail=LOG)
 
 
+def test_a_decision_that_nobody_signed_is_none() -> None:
+    bundle = edited(edited(BASE, ("signatures",), []), ("contexts",), [])
+    log = Log(BASE["log"]["origin"], [text_of(OPENING | {"signatures": []})])
+    unsigned = log.bundle(bundle, 0)
+    [found] = verdicts_of([known(unsigned, BASE, vkeys=[log.vkey])])
+    signed = {"context", "challenge", "client data", "flags", "signature", "credential", "opening"}
+    assert found == expected(fail=signed)
+
+
 def test_a_key_of_another_name_does_not_speak_for_the_log() -> None:
     bundle = relogged(BASE)
     other = Log("another/public/log", ["{}"])

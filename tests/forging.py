@@ -84,6 +84,11 @@ class Log:
         line = base64_text(self._key_id + self.key.sign(text.encode()))
         return f"{text}\n— {self.name} {line}\n"
 
+    def cosigned(self, note: str) -> str:
+        """Return the line with which its key signs another one's head."""
+        text = note[: note.index("\n\n") + 1]
+        return f"— {self.name} {base64_text(self._key_id + self.key.sign(text.encode()))}\n"
+
     def placed(self, index: int) -> JSON:
         """Return an entry, its opening, and the proof that it is in the head."""
         entry = self.entries[index]
@@ -143,13 +148,19 @@ def relogged(bundle: JSON, opening: JSON | None = None, *others: JSON) -> JSON:
     return log.bundle(moved, 1)
 
 
-def made_to_fit(bundle: JSON) -> JSON:
-    """Return a decision's bundle whose log key and passkey are made up, and fit everything."""
+def made_to_fit(bundle: JSON, *, flags: int | None = None, **said: Any) -> JSON:
+    """Return a decision's bundle whose log key and passkey are made up, and fit everything.
+
+    What was signed may have other flags, and client data that says something else.
+    """
     passkey = Authenticator(algorithm=ES256)
     [signature] = bundle["signatures"]
     response = signature["rawAssertion"]["response"]
     parts = {name: unbase64url(value) for name, value in response.items()}
-    client, data = parts["clientDataJSON"], parts["authenticatorData"]
+    data = parts["authenticatorData"]
+    if flags is not None:
+        data = data[:32] + bytes([flags]) + data[33:]
+    client = text_of(json.loads(parts["clientDataJSON"]) | said).encode()
     signed = passkey.sign_bytes(data + sha256(client))
     opening: JSON = json.loads(bundle["opening"])
     opening["signatures"][0] |= {
@@ -160,6 +171,8 @@ def made_to_fit(bundle: JSON) -> JSON:
         (("enrolment",), None),
         (("credential", "algorithm"), ES256),
         (("credential", "publicKeySpki"), base64url(passkey.spki)),
+        (("rawAssertion", "response", "clientDataJSON"), base64url(client)),
+        (("rawAssertion", "response", "authenticatorData"), base64url(data)),
         (("rawAssertion", "response", "signature"), base64url(signed)),
     ]
     forged = bundle

@@ -170,6 +170,55 @@ def test_the_same_leaves_in_another_log_are_proven_by_that_ones_key() -> None:
     assert theirs == expected(fail=LOG)
 
 
+ODD_SIGNED: list[tuple[JSON, str]] = [
+    *(({"flags": flags}, "") for flags in (0x05, 0x0D, 0x1D)),
+    # No UV; no UP; reserved bits; backed up and not eligible; data announced that is not there.
+    *(({"flags": flags}, "flags") for flags in (0x01, 0x04, 0x07, 0x25, 0x15, 0x45, 0x85)),
+    ({"crossOrigin": False}, ""),
+    ({"crossOrigin": True}, "client data"),
+    ({"crossOrigin": None}, "client data"),
+    ({"topOrigin": "https://approve.example"}, "client data"),
+    ({"type": "webauthn.create"}, "client data"),
+    ({"origin": "https://approve.example"}, "client data"),
+    ({"challenge": "AAAA"}, "challenge"),
+]
+
+
+@pytest.mark.parametrize(("signed", "fails"), ODD_SIGNED, ids=str)
+def test_what_a_trusted_passkey_signed_is_looked_at(signed: JSON, fails: str) -> None:
+    [found] = verdicts_of([known(made_to_fit(BASE, **signed))])
+    assert found == expected(fail={fails} - {""})
+
+
+def test_the_size_of_the_tree_is_the_heads() -> None:
+    bundle = relogged(BASE, None, json.loads(BASE["signatures"][0]["enrolment"]["opening"]))
+    bundle = edited(bundle, ("signatures", 0, "revocation"), None)
+    assert bundle["inclusion"]["treeSize"] == 3
+    other = edited(bundle, ("inclusion", "treeSize"), 4)  # where the same hashes lead to the root
+    sound, found = verdicts_of([known(bundle), known(other, bundle)])
+    assert (sound, found) == (expected(), expected(fail={"inclusion"}))
+
+
+def test_a_decision_that_nobody_signed_is_none() -> None:
+    bundle = edited(edited(BASE, ("signatures",), []), ("contexts",), [])
+    log = Log(BASE["log"]["origin"], [text_of(OPENING | {"signatures": []})])
+    unsigned = log.bundle(bundle, 0)
+    [found] = verdicts_of([known(unsigned, BASE, vkeys=[log.vkey])])
+    signed = {"context", "challenge", "client data", "flags", "signature", "credential", "opening"}
+    assert found == expected(fail=signed)
+
+
+def test_a_key_of_another_name_does_not_speak_for_the_log() -> None:
+    bundle = relogged(BASE)
+    other = Log("another/public/log", ["{}"])
+    line = other.cosigned(bundle["checkpoint"])
+    both = edited(bundle, ("checkpoint",), bundle["checkpoint"] + line)
+    both = edited(both, ("tlogProof",), bundle["tlogProof"] + line)
+    own, alone = verdicts_of([known(both), known(both, vkeys=[other.vkey])])
+    assert own == expected()
+    assert alone == expected(fail=LOG)
+
+
 @pytest.mark.parametrize(
     ("at", "fails"), [(moved(-1), WHO), (moved(0), WHO), (moved(1), set()), ("2000", WHO)]
 )

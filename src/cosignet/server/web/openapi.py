@@ -57,6 +57,7 @@ _QUERY: dict[str, dict[str, Any]] = {
         "pattern": CURSOR_PATTERN,
         "description": "`nextCursor` of the page before.",
     },
+    "id": _TEXT,
     "invite": _TEXT,
     "next": _TEXT,
 }

@@ -39,6 +39,7 @@ Verdict = Literal[
 APPROVER = "alex"
 DRIP_SECONDS = 0.2
 HANG_SECONDS = 30
+ELSEWHERE = "/elsewhere"
 
 
 @lru_cache
@@ -209,6 +210,8 @@ class Server:
         self.keys: list[str | None] = []
         """The Idempotency-Key of each attempt to create."""
         self.left = fault.times
+        self.followed = False
+        """Whether somebody went where a redirect led, with their key."""
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self.url = f"http://localhost:{self._http.server_port}"
@@ -261,6 +264,9 @@ class Talk:
             return
 
     def carry_out(self, request: JSON, raw: bytes) -> tuple[int, JSON]:
+        if self.http.path == ELSEWHERE:
+            self.server.followed = True
+            return 200, {}
         if self.step == "create":
             return 201, self.create(request, raw)
         parts = self.http.path.partition("?")[0].split("/")
@@ -332,7 +338,7 @@ class Talk:
         self.write(status, json.dumps([answer]).encode())
 
     def send_away(self, _status: int, _answer: JSON) -> None:
-        self.write(302, b"", {"Location": f"{self.server.url}/elsewhere"})
+        self.write(302, b"", {"Location": f"{self.server.url}{ELSEWHERE}"})
 
     def send_drip(self, status: int, answer: JSON) -> None:
         data = json.dumps(answer).encode()

@@ -27,6 +27,8 @@ def wrong(name: str, fault: Fault, did: Did, server: Server) -> str | None:
     runs = 1 if fault.want == "ran" else 0
     if did.runs != runs or did.verdict not in (fault.want, fault.loosely):
         return f"{name}: {did.runs} runs, {did.verdict}, wanted {fault.want}: {did.said[-300:]}"
+    if server.followed:
+        return f"{name}: it went where a redirect led"
     if len(set(server.keys)) > 1 or None in server.keys:
         return f"{name}: one request was made with several keys"
     if (

@@ -14,6 +14,7 @@ FIGURES = (
     "reads, pending",
     "reads, approved",
     "approvals",
+    "calls of an MCP tool",
     "memory, after all this",
     "deliveries",
     "delay beside a hang",

@@ -441,6 +441,14 @@ def test_nothing_of_a_message_and_no_key_is_logged(
     assert asked["id"] not in caplog.text
 
 
+def test_the_sdk_makes_no_spans_of_its_own(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tells(**_: Any) -> None:
+        raise AssertionError("a span of the SDK's")
+
+    monkeypatch.setattr("mcp.server._otel.otel_span", tells)
+    assert agent.result("tools/list")["tools"]
+
+
 def test_a_defect_is_told_as_one_and_not_quoted(
     agent: Agent, alex: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,9 @@
 """Who gets as far as a message: `/mcp` is a route like every other."""
 
+import json
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 
 import httpx2
@@ -143,10 +147,35 @@ def test_its_answers_carry_what_all_answers_carry(agent: Agent) -> None:
     assert len(names) == len(set(names))
 
 
+def test_white_space_around_a_header_means_nothing(live: Live, secrets: dict[str, str]) -> None:
+    # By hand: HTTP libraries do not send it (RFC 9110, section 5.5).
+    agent = Agent(live.url, secrets["program"])
+    message = agent.message("tools/call", {"name": "get_approval_status", "arguments": {"id": "x"}})
+    body = json.dumps(message).encode()
+    with socket.create_connection(("127.0.0.1", live.port)) as connection:
+        connection.sendall(
+            f"POST /mcp HTTP/1.1\r\nHost: localhost:{live.port}\r\nX-Api-Key: {agent.key}\r\n"
+            "Content-Type: application/json\r\nAccept: application/json\r\n"
+            f"MCP-Protocol-Version: {MODERN}\r\nMcp-Method:  tools/call\r\n"
+            f"Mcp-Name: \t get_approval_status \t \r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n".encode()
+            + body
+        )
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"not_found" in answer
+
+
 def test_what_it_accepts_must_be_what_it_gets(agent: Agent) -> None:
     assert listed(agent, Accept="text/html").status_code == 406
     assert listed(agent, Accept="application/json").is_success
     assert listed(agent, Accept="*/*").is_success
+
+
+def test_the_sdk_is_loaded_with_the_first_agent_and_not_before() -> None:
+    program = "import sys, cosignet.server.app; print([n for n in sys.modules if 'mcp' in n])"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout == b"[]\n"
 
 
 def test_llms_txt_says_where_to_go(live: Live, program: Program) -> None:

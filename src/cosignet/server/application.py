@@ -27,8 +27,10 @@ class Later:
         """Answer one message; the first ones wait until that can be done."""
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
-        # Shielded: the first one may leave while others wait for the same.
-        return await (await asyncio.shield(self._loading))(call)
+        if not self._loading.done():
+            # Shielded: the first one may leave while others wait for the same.
+            await asyncio.shield(self._loading)
+        return await self._loading.result()(call)
 
 
 def _load() -> Agents:

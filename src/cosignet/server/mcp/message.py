@@ -38,6 +38,11 @@ class Heard:
     wants_progress: bool = False
     request_id: str = ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether its tool may be asked to wait for somebody."""
+        return bool(self.arguments.get("wait_seconds"))
+
 
 def read_message(call: Call, raw: bytes) -> Heard:
     """Read a message.

@@ -80,7 +80,8 @@ class Spoken(Response):
             await send(self._with_headers(message))
 
         try:
-            await unless_gone(presence, self._speak(scope, forward), waits=True)
+            speaking = self._speak(scope, forward)
+            await unless_gone(presence, speaking, waits=self._heard.waits)
         except ClientDisconnect:
             self.status_code = CLIENT_GONE
 
@@ -88,6 +89,9 @@ class Spoken(Response):
         manager = StreamableHTTPSessionManager(
             self._server, stateless=True, json_response=not self._tells_progress
         )
+        # The SDK compares some of them with what the message says, and the parser leaves the white
+        # space behind a value (RFC 9110, section 5.5).
+        scope = {**scope, "headers": [(name, value.strip()) for name, value in scope["headers"]]}
         async with manager.run():
             await manager.handle_request(scope, _Once(self._heard.body).receive, send)
 

@@ -93,6 +93,14 @@ def test_what_it_answers_is_what_the_api_answers(
     assert {"evidenceId", "evidenceUrl", "payloadHash", "expiresAt", "url"} <= asked.keys()
 
 
+def test_the_match_code_is_for_the_key_that_asked(
+    agent: Agent, live: Live, secrets: dict[str, str], alex: Person
+) -> None:
+    asked = agent.ask(alex.username, risk="high")
+    assert agent.status(asked["id"])["matchCode"] == asked["matchCode"] is not None
+    assert Agent(live.url, secrets["colleague"]).status(asked["id"])["matchCode"] is None
+
+
 @pytest.mark.parametrize("end", ["approved", "rejected"])
 def test_a_decision_ends_the_wait(agent: Agent, live: Live, alex: Person, end: str) -> None:
     asked = agent.ask(alex.username)["id"]
@@ -396,7 +404,11 @@ def test_a_client_that_has_gone_is_not_waited_for(agent: Agent, live: Live, alex
                 await asyncio.wait([waits])
 
         asyncio.run(leave())
-        eventually(lambda: len(live.runtime.waiters) == 0 and live.runtime.waiters.held == 0)
+        with background() as start:
+            # Sooner than the wait would have ended by itself.
+            free: Future[None] = start(eventually, lambda: live.runtime.waiters.held == 0)
+            free.result(SOON_SECONDS)
+        assert len(live.runtime.waiters) == 0
 
 
 def test_one_more_than_may_wait_is_told_so_and_what_it_asked_is_not_lost(

@@ -1,6 +1,6 @@
 """The application of one node: its doors, and behind one of them what speaks MCP.
 
-That part is loaded when the first agent knocks. It is 17 MiB and half a second of processor time:
+That part is loaded when the first agent knocks. It is 26 MB and half a second of processor time:
 too much before the first answer of a server, and for nothing where no agent ever comes.
 """
 

@@ -13,7 +13,6 @@ from mcp_types import (
     ElicitResult,
     InputRequiredResult,
 )
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from cosignet.core.access import ApiKey
 from cosignet.core.confirmation import Confirmation
@@ -94,10 +93,10 @@ class Turn:
     @property
     def opens_pages(self) -> bool:
         """Whether the client would ask its human to open a page, and has not done so yet."""
+        # Earlier revisions say it in a handshake, of which nothing is kept: None.
         able = self.context.session.client_capabilities
         return (
-            self.context.protocol_version in MODERN_PROTOCOL_VERSIONS
-            and able is not None
+            able is not None
             and able.elicitation is not None
             and able.elicitation.url is not None
             and self.params.request_state is None

@@ -13,6 +13,7 @@ from bench import log
 from bench.cast import registered
 from bench.deliveries import delay_beside_a_hanging_one, deliveries
 from bench.figures import TINY, Bench, Cost, Load, Size, fresh_memory, helps, starts
+from bench.mcp import calls
 from bench.postgres import creations as postgres_creations
 from bench.postgres import database
 from bench.postgres import reads as postgres_reads
@@ -61,6 +62,7 @@ def _measure(size: Size, folder: Path, only: str) -> None:
                 "reads, pending": lambda: bench.reads("pending"),
                 "reads, approved": lambda: bench.reads("approved"),
                 "approvals": bench.approvals,
+                "calls of an MCP tool": lambda: calls(bench),
                 "memory, after all this": bench.used_memory,
             },
         )

@@ -30,6 +30,7 @@ class Size:
     creations: int = 2_500
     reads: int = 6_000
     approvals: int = 1_200
+    calls: int = 1_000
     starts: int = 5
     deliveries: int = 1_500
     delays: int = 300
@@ -42,7 +43,7 @@ class Size:
     @property
     def pending(self) -> int:
         """How many confirmations may be pending at once, warm-ups included."""
-        return (self.pairs + 2) * self.creations + self.approvals + 3 * POLLED
+        return (self.pairs + 2) * self.creations + self.approvals + 4 * POLLED
 
 
 TINY = Size(
@@ -50,6 +51,7 @@ TINY = Size(
     creations=3,
     reads=3,
     approvals=3,
+    calls=3,
     starts=1,
     deliveries=3,
     delays=3,

@@ -95,6 +95,17 @@ def postgres_floor(folder: Path, url: str, like: str, answer: bytes) -> Generato
 
 
 @contextmanager
+def mcp_floor(folder: Path, answer: bytes) -> Generator[Running]:
+    """Run the floor of MCP (see `bench.mcp_floor`) while the block runs."""
+    answer_file = folder / "mcp.answer"
+    answer_file.write_bytes(answer)
+    port = _free_port()
+    program = ["bench.mcp_floor", str(port), str(answer_file)]
+    with _running(program, port, folder / "mcp.stderr", {}) as running:
+        yield running
+
+
+@contextmanager
 def cosignet(
     folder: Path, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Generator[Running]:

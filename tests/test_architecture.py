@@ -55,11 +55,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"server.store", "server.outbound", "server.runtime", "server.ledger", "server.ceremony"}
     | {"server.entries", "server.tree"},
     "server.web": BELOW_DOORS,
-    "server.mcp": BELOW_DOORS,
+    # Behind a door of the web, whose guard, body and words it has.
+    "server.mcp": BELOW_DOORS | {"server.web"},
     "server.worker": BELOW_DOORS,
 }
 # Opens what is configured; below the wiring, above everything a running node uses.
 MAY_IMPORT["server.install"] = BELOW_DOORS | MAY_IMPORT["server.services"] | {"server.config"}
+# The doors together; what speaks MCP is loaded when the first agent comes.
+MAY_IMPORT["server.application"] = {"server.web", "server.runtime"}
 # Traces, around the doors; loaded only where somebody wants them.
 MAY_IMPORT["server.tracing"] = {"server.web"}
 # A connection, below the wiring: what uvicorn hands on to the doors, and what it refuses.
@@ -132,8 +135,10 @@ CONFINED = {
         wired_in=("server.app",),
     ),
     "http framework": Confined(
-        words("starlette jinja2 fastapi mcp"),
-        homes=("server.web", "server.mcp", "server.app", "server.tracing"),
+        words("starlette jinja2 fastapi mcp mcp_types"),
+        homes=(
+            *("server.web", "server.mcp", "server.app", "server.application", "server.tracing"),
+        ),
     ),
     "tracing": Confined(words("opentelemetry"), homes=("server.tracing",)),
     "routing": Confined(
@@ -315,7 +320,9 @@ def imports_stand_at_the_top(module: Module) -> Iterator[str]:
         if one.deferred and module.layer != "cli":
             yield f"{one.line}: {one.name} is imported inside a function or class"
     for one in module.used:
-        if one.name in {"__import__", "importlib.import_module"} and module.layer != "cli":
+        hides = one.name in {"__import__", "importlib.import_module"}
+        # A command is loaded when it is called, MCP when somebody speaks it.
+        if hides and module.layer not in {"cli", "server.application"}:
             yield f"{one.line}: {one.name} hides an import"
 
 

@@ -34,6 +34,7 @@ from cosignet.core import (
 from cosignet.core.challenge import Context
 from cosignet.core.errors import CeremonyMalformed, CeremonyRefused, Refusal, SetupError
 from cosignet.server import app, config, install, ledger, tracing, worker
+from cosignet.server.mcp import turn
 from cosignet.server.services import access as keys
 from cosignet.server.services import (
     decide,
@@ -129,7 +130,20 @@ SERVICES = (decide, enroll, practice, invite, keys, session, follow, evidence, l
 CONSTANTS: dict[str, Any] = {
     name: value
     for module in (
-        *(*LIMITED, leaf, retention, errors, ledger, *SERVICES, app, worker, told, tracing, log),
+        *(
+            *LIMITED,
+            leaf,
+            retention,
+            errors,
+            ledger,
+            *SERVICES,
+            app,
+            worker,
+            told,
+            tracing,
+            log,
+            turn,
+        ),
     )
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, int | float | tuple)

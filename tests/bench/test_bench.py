@@ -17,6 +17,7 @@ FIGURES = (
     "reads, pending",
     "reads, approved",
     "approvals",
+    "calls of an MCP tool",
     "memory, after all this",
     "deliveries",
     "delay beside a hang",

@@ -39,6 +39,12 @@ def _by_key(caller: Caller, row: Row) -> str:
     return THROUGH if {row.guard.scope, Scope.ADMIN} & caller.scopes else "scope_missing"
 
 
+def _by_agent(caller: Caller, _: Row) -> str:
+    if caller.elsewhere:
+        return "cross_site"
+    return THROUGH if caller.scopes or caller.bearer else "unauthenticated"
+
+
 def _by_session(caller: Caller, row: Row) -> str:
     if caller.elsewhere and row.method == "POST":
         return "cross_site"
@@ -47,6 +53,7 @@ def _by_session(caller: Caller, row: Row) -> str:
 
 ALLOWED: dict[str, Callable[[Caller, Row], str]] = {
     "api_key": _by_key,
+    "agent": _by_agent,
     "session": _by_session,
     "ceremony": lambda caller, _: "cross_site" if caller.elsewhere else THROUGH,
     "metrics": lambda caller, _: THROUGH if caller.monitors else "metrics_token_missing",

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+from tests.agents import MODERN, Agent
 from tests.authenticator import USER_PRESENT, USER_VERIFIED
-from tests.people import JSON, Person, raise_for
-from tests.security.world import Caller, World, name, subject, target
+from tests.people import JSON, PAYLOAD, Person, raise_for
+from tests.security.world import ASKED, Caller, World, name, subject, target
 from tests.server.rows import opened, value
 
+from cosignet.server.mcp.tools import OFFERS
 from cosignet.server.web.routes import ROUTES, Row
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
@@ -168,6 +170,29 @@ def _post(person: Person, path: str, credential: JSON) -> httpx2.Response:
     if path.endswith("/reject"):  # would end it, as it should
         return person.http.get("/healthz")
     return person.http.post(path, json={"credential": credential})
+
+
+@pytest.mark.parametrize(
+    "tool", [*OFFERS, "approve", "approve_confirmation", "confirmations/approve"]
+)
+def test_no_tool_of_an_agent_approves(world: World, tool: str) -> None:
+    """Whatever it says, in the words of any of the tools, and with a passkey's answer beside it."""
+    asked, before = world.home.pending(), approvals(world)
+    signed = world.home.asked.sign(asked)
+    about = {"id": asked, "token": "0123456789abcdef", "payload": PAYLOAD, "wait_seconds": 0}
+    asking = {"action": "Deploy", "payload": PAYLOAD, "approver_username": ASKED}
+    takes: tuple[str, ...] = tuple(OFFERS[tool].takes.model_fields) if tool in OFFERS else ("id",)
+    arguments = {name: value for name, value in (about | asking).items() if name in takes}
+    for revision in (None, MODERN):
+        agent = Agent(world.live.url, world.home.admin.key, revision)
+        for sent in (arguments, arguments | CLAIMS, arguments | {"credential": signed}):
+            agent.call(tool, **sent)
+            agent.post(agent.message("tools/call", {"name": tool, "arguments": sent, **CLAIMS}))
+        for state in (asked, "approved"):
+            back = {"requestState": state, "inputResponses": {"open": {"action": "accept"}}}
+            agent.post(agent.message("tools/call", {"name": tool, "arguments": arguments, **back}))
+    assert status_of(world, asked) == "pending"
+    assert approvals(world) == before
 
 
 @pytest.mark.parametrize("credential", NO_ANSWERS, ids=repr)

@@ -38,6 +38,8 @@ class Caller:
     """That of a live session."""
     elsewhere: bool = False
     """Whether another site's page sends it."""
+    bearer: frozenset[Scope] = frozenset()
+    """Those of a live key that is sent as a bearer token."""
     monitors: bool = False
     """Whether it has the operator's token for metrics."""
 
@@ -193,6 +195,7 @@ BODIES: dict[str, JSON] = {
     "POST /confirm/{id}/unlock": {"credential": {}},
     "POST /confirm/{id}/reason": {"reason": "unexpected"},
     "POST /login": {"credential": {}},
+    "POST /mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
     "POST /account/confirm": {"change": "add_passkey"},
     "POST /account/passkeys/options": {"credential": {}},
     "POST /account/passkeys": {"credential": {}},
@@ -320,7 +323,12 @@ class World:
             self._cookie("a session of no one", "c_" + "A" * 43),
             self._cookie("a key as a session", secret),
             self._key("a session as a key", session),
-            Caller("a bearer token", self.home.slug, {"Authorization": f"Bearer {secret}"}),
+            Caller(
+                "a bearer token",
+                self.home.slug,
+                {"Authorization": f"Bearer {secret}"},
+                bearer=frozenset({Scope.ADMIN}),
+            ),
             self._monitor(),
         ]
 

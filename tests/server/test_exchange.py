@@ -152,6 +152,38 @@ def test_a_connection_that_is_not_kept_is_closed_and_says_so(why: str) -> None:
     assert said(asyncio.run(told(saying(b"body", LENGTH_4), CLOSING[why]))) == [answer, "close"]
 
 
+def in_parts(*parts: bytes, ends: bool = True) -> Answering:
+    """An application that answers a part at a time."""
+
+    async def application(_: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x", b"y")]})
+        for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        if ends:
+            await send({"type": "http.response.body", "body": b""})
+
+    return application
+
+
+def test_an_answer_in_parts_is_sent_as_they_come_and_the_connection_goes_on() -> None:
+    parts = in_parts(b"first", b"", b"x" * 26)
+    head = b"HTTP/1.1 200 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n"
+    first = [head + b"5\r\nfirst\r\n", b"", b"1a\r\n" + b"x" * 26 + b"\r\n", b"0\r\n\r\n"]
+    assert said(asyncio.run(told(parts, GET, GET))) == first * 2
+
+
+def test_a_client_of_http_1_0_gets_the_parts_and_then_the_end() -> None:
+    old = GET.replace(b"1.1", b"1.0")
+    head = b"HTTP/1.1 200 OK\r\nx: y\r\nconnection: close\r\n\r\n"
+    assert said(asyncio.run(told(in_parts(b"a", b"b"), old))) == [head + b"a", b"b", b"", "close"]
+
+
+def test_an_answer_that_breaks_off_is_cut_off_and_not_ended() -> None:
+    first, *rest = said(asyncio.run(told(in_parts(b"a", ends=False), GET)))
+    assert str(first).endswith("1\\r\\na\\r\\n'")
+    assert rest == ["close"]
+
+
 WRONG: dict[str, Answering] = {
     "a line end in a value": saying(b"body", LENGTH_4, (b"location", b"/\r\nset-cookie: a=b")),
     "a line end in a name": saying(b"body", LENGTH_4, (b"x\n", b"y")),

@@ -191,7 +191,9 @@ def test_openapi_says_who_may_be_told_to_wait_and_that_it_says_how_long(live: Li
         if "429" in operation["responses"]
     }
     assert set(waits.values()) == {True}
-    assert set(document["paths"]) - set(waits) == {"/healthz", "/readyz", "/api/openapi.json"}
+    assert set(document["paths"]) - set(waits) == {
+        *("/healthz", "/readyz", "/api/openapi.json", "/llms.txt"),
+    }
 
 
 def test_openapi_says_which_routes_take_an_idempotency_key(live: Live) -> None:

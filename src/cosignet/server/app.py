@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from cosignet.core.errors import SetupError
 from cosignet.core.limits import held_per_node
 from cosignet.server import logs
+from cosignet.server.application import application
 from cosignet.server.config import Config
 from cosignet.server.connection import protocol_of
 from cosignet.server.exposition import Place
@@ -29,7 +30,6 @@ from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
 from cosignet.server.store.connect import lock_for_serving
-from cosignet.server.web.door import build
 from cosignet.server.web.static_files import fingerprints
 from cosignet.server.web.unheard import refusal_in_bytes
 from cosignet.server.worker import work_on
@@ -217,8 +217,8 @@ async def _serve(
         limits = replace(found.limits, held_per_node=places)
         runtime = replace(found, limits=limits, place=place or found.place)
         with ExitStack() as until_stopped:
-            application = until_stopped.enter_context(wrapped(build(runtime)))
-            served = uvicorn_config(runtime, host, port, application)
+            around = until_stopped.enter_context(wrapped(application(runtime)))
+            served = uvicorn_config(runtime, host, port, around)
             server = Server(served, runtime, on_start, until_stopped.close)
             await _until_told(server, runtime, sockets)
 
@@ -266,11 +266,11 @@ async def _require_port(host: str, port: int) -> None:
 
 
 def uvicorn_config(
-    runtime: Runtime, host: str, port: int, application: ASGIApp | None = None
+    runtime: Runtime, host: str, port: int, wrapped: ASGIApp | None = None
 ) -> uvicorn.Config:
-    """Return how uvicorn serves one node; `application` is the node's own, wrapped."""
+    """Return how uvicorn serves one node; `wrapped` is its application with something around."""
     http = protocol_of(runtime.limits, partial(refusal_in_bytes, runtime))
-    return uvicorn_for(application or build(runtime), host, port, http=http)
+    return uvicorn_for(wrapped or application(runtime), host, port, http=http)
 
 
 def uvicorn_for(

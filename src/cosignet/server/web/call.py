@@ -1,15 +1,16 @@
 """One call: what a guard and an endpoint see of an HTTP request, and how it is read strictly."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from cosignet.core.access import ApiKey, Session
@@ -78,6 +79,10 @@ class Nothing(Body):
 AnyBody = TypeVar("AnyBody", bound=Body)
 
 
+Agents: TypeAlias = Callable[["Call"], Awaitable[Response]]
+"""Speaks to agents, behind the door that lets them in: answers one message, or refuses it."""
+
+
 @dataclass(slots=True)
 class Call:
     """One HTTP request on its way to an endpoint."""
@@ -94,6 +99,8 @@ class Call:
     """Set where the request carries an Idempotency-Key."""
     kept_body: bytes | None = None
     """The body's bytes, where they are looked at twice."""
+    agents: Agents | None = None
+    """What speaks MCP to those who call with it."""
 
     @property
     def request(self) -> Request:
@@ -212,17 +219,7 @@ class Call:
         value = parse_json(raw or b"{}")
         if not isinstance(value, dict):
             raise BodyNotObject
-        for name, item in value.items():
-            if name not in model.names:
-                raise FieldUnknown(field=excerpt(name))
-            if isinstance(item, str) and _NUL in item:
-                raise FieldInvalid(_NO_NUL, field=name)
-        if None in value.values():
-            value = _without_nulls(value, model)
-        try:
-            return model.model_validate(value)
-        except ValidationError as error:
-            raise refusal_of(error) from None
+        return read_fields(value, model)
 
     async def keep_body(self) -> bytes:
         """Read the body's bytes, and let them be read again."""
@@ -262,6 +259,21 @@ class Call:
             chunks.append(chunk)
             more = message["more_body"]
         return b"".join(chunks)
+
+
+def read_fields(value: dict[str, JsonValue], model: type[AnyBody]) -> AnyBody:
+    """Read a parsed object as a model; raises InvalidInput, which names the field."""
+    for name, item in value.items():
+        if name not in model.names:
+            raise FieldUnknown(field=excerpt(name))
+        if isinstance(item, str) and _NUL in item:
+            raise FieldInvalid(_NO_NUL, field=name)
+    if None in value.values():
+        value = _without_nulls(value, model)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise refusal_of(error) from None
 
 
 def _without_nulls(value: dict[str, JsonValue], model: type[Body]) -> dict[str, JsonValue]:

@@ -13,7 +13,7 @@ from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
 from cosignet.server.logs import LOGGER, fields
 from cosignet.server.runtime import Runtime
 from cosignet.server.web.answers import JsonAnswer
-from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Call
+from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Agents, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
 from cosignet.server.web.guards import PAGE, refuse_key_in_query
 from cosignet.server.web.headers import Headers, data_headers, log_headers, page_headers
@@ -36,16 +36,18 @@ _IDEMPOTENCY_KEY = IDEMPOTENCY_KEY_HEADER.lower().encode()
 class Door:
     """One route: its guard, its query and body, its endpoint."""
 
-    def __init__(self, row: Row, runtime: Runtime) -> None:
+    def __init__(self, row: Row, runtime: Runtime, agents: Agents | None) -> None:
         self._row = row
+        self._agents = agents
         self._body = row.parsed
-        self._body_bytes_max = BODY_BYTES_MAX if row.guard.scope else CEREMONY_BYTES_MAX
+        self._body_bytes_max = BODY_BYTES_MAX if row.guard.takes_key else CEREMONY_BYTES_MAX
         self._runtime = runtime
         self._is_at_home = row.guard is not PAGE or runtime.relying_party.id != "localhost"
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request, or raise the refusal."""
         call = scope[CALL] = Call(self._runtime, scope, receive, self._body_bytes_max)
+        call.agents = self._agents
         try:
             if scope["query_string"]:
                 refuse_key_in_query(call, self._row.guard)
@@ -167,11 +169,12 @@ def _refused(request: Request, refusal: Refusal, request_id: str) -> Response:
     return answer
 
 
-def build(runtime: Runtime) -> ASGIApp:
-    """Return the web application of one node."""
+def build(runtime: Runtime, agents: Agents | None = None) -> ASGIApp:
+    """Return the web application of one node; without `agents`, which speak MCP to them, it has
+    none."""
     router = Router()
     for row in ROUTES:
-        router.add(row.method, row.path, Door(row, runtime).answer)
+        router.add(row.method, row.path, Door(row, runtime, agents).answer)
     for file in static_files():
         router.add("GET", f"/static/{file.name}", file.answer, template="/static/{name}")
     return Entrance(router, runtime)

@@ -63,23 +63,30 @@ def status_of(refusal: Refusal) -> int:
 
 def problem(refusal: Refusal, *, request_id: str) -> Response:
     """Return the problem document of a refusal (RFC 9457)."""
-    status = status_of(refusal)
-    document: dict[str, object] = {
-        "type": TYPE_PREFIX + refusal.code,
-        "title": refusal.title(),
-        "status": status,
-        "code": refusal.code,
-        "requestId": request_id,
-    }
-    details = {"detail": refusal.detail, "field": refusal.field, "cure": refusal.cure()}
-    document |= {name: value for name, value in details.items() if value}
-    document |= refusal.members
     return Response(
-        orjson.dumps(document),
-        status,
+        orjson.dumps(problem_document(refusal, request_id)),
+        status_of(refusal),
         headers=headers_of(refusal),
         media_type="application/problem+json",
     )
+
+
+def problem_document(refusal: Refusal, request_id: str) -> dict[str, object]:
+    """Return what programs are told of a refusal."""
+    document: dict[str, object] = {
+        "type": TYPE_PREFIX + refusal.code,
+        "title": refusal.title(),
+        "status": status_of(refusal),
+        "code": refusal.code,
+    }
+    details = {
+        "requestId": request_id,
+        "detail": refusal.detail,
+        "field": refusal.field,
+        "cure": refusal.cure(),
+    }
+    document |= {name: value for name, value in details.items() if value}
+    return document | refusal.members
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:

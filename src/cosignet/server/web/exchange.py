@@ -42,7 +42,8 @@ class _Connection(Protocol):
 class Exchange:
     """A request and its answer, which is one write: head and body together.
 
-    It stands in for uvicorn's cycle, whose names it has, for answers that come whole.
+    It stands in for uvicorn's cycle, whose names it has, for answers that come whole, as nearly all
+    do, or a part at a time.
     """
 
     # Ten thousand may be held: without a dictionary each.
@@ -51,6 +52,7 @@ class Exchange:
         "_awaits_continue",
         "_connection",
         "_has_news",
+        "_in_parts",
         "_scope",
         "_start",
         "body",
@@ -68,6 +70,8 @@ class Exchange:
         self._awaits_continue = awaits_continue
         """Whether the client sends its body only when told to (RFC 9110, section 10.1.1)."""
         self._start: Message | None = None
+        self._in_parts = False
+        """Whether a part of the answer has been sent, and the rest is to come."""
         self.keep_alive = keep_alive
         self.body = bytearray()
         """What has come of the body and was not received yet."""
@@ -97,7 +101,10 @@ class Exchange:
         except Exception as error:
             log.error("a request was not answered", exc_info=error)
         finally:
-            if not self.response_complete and not self.disconnected:
+            if self._in_parts and not self.response_complete:
+                # Cut off, so that nobody takes what has come for all of it (RFC 9112, section 8).
+                self._connection.transport.close()
+            elif not self.response_complete and not self.disconnected:
                 self._connection.fail()
 
     async def receive(self) -> Message:
@@ -118,7 +125,7 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Message) -> None:
-        """Take the head of the answer, then all of its body."""
+        """Take the head of the answer, then its body: all of it, or a part at a time."""
         if self._start is None:
             self._start = message
             return
@@ -127,7 +134,15 @@ class Exchange:
             await flow.drain()
         if self.disconnected:
             return
-        self._connection.transport.write(self._written(self._start, message["body"]))
+        more = message.get("more_body", False)
+        if more or self._in_parts:
+            self._connection.transport.write(self._part(self._start, message["body"], more=more))
+        else:
+            self._connection.transport.write(self._written(self._start, message["body"]))
+        if not more:
+            self._complete()
+
+    def _complete(self) -> None:
         self.response_complete = True
         self.set()
         if not self.keep_alive:
@@ -141,12 +156,32 @@ class Exchange:
         length = (b"content-length", b"%d" % len(body))
         if length not in fields and status not in _WITHOUT_BODY:
             raise ValueError("an answer has another length than it says")
-        lines = [_FIRST_LINES[status]]
-        lines += map(_line, self._connection.default_fields)
-        lines += map(_line, fields)
-        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        lines = self._head(start)
         if self._scope["method"] != "HEAD":
             lines.append(body)
+        return b"".join(lines)
+
+    def _head(self, start: Message, *more: tuple[bytes, bytes]) -> list[bytes]:
+        lines = [_FIRST_LINES[start["status"]]]
+        lines += map(_line, self._connection.default_fields)
+        lines += map(_line, start["headers"])
+        lines += map(_line, more)
+        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        return lines
+
+    def _part(self, start: Message, body: bytes, *, more: bool) -> bytes:
+        """Return a part of an answer as bytes, its head before the first (RFC 9112, section 7.1).
+
+        A client of HTTP/1.0 takes it to end where the connection does.
+        """
+        chunked = self._scope["http_version"] != "1.0"
+        fields = [(b"transfer-encoding", b"chunked")] if chunked else []
+        lines = [] if self._in_parts else self._head(start, *fields)
+        self._in_parts = True
+        if body:
+            lines += [b"%x\r\n" % len(body), body, b"\r\n"] if chunked else [body]
+        if chunked and not more:
+            lines.append(b"0\r\n\r\n")
         return b"".join(lines)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from secrets import compare_digest
 
-from cosignet.core.access import Scope
+from cosignet.core.access import ApiKey, Scope
 from cosignet.core.errors import (
     CrossSite,
     KeyInQuery,
@@ -40,6 +40,8 @@ class Guard:
     name: str
     check: Callable[[Call], Awaitable[None]]
     scope: Scope | None = None
+    takes_key: bool = False
+    """Whether it asks for an API key."""
     refused: Callable[[Call, Refusal], None] = lambda _, __: None
     """Is told what a call that was let through was refused with, or why it was not."""
 
@@ -48,20 +50,47 @@ def api_key(scope: Scope) -> Guard:
     """Let programs in whose API key has a scope."""
 
     async def check(call: Call) -> None:
-        secret = call.header(_API_KEY)
-        if not secret:
-            raise Unauthenticated
-        try:
-            key = await access.authenticate(call.runtime, secret)
-        except Unauthenticated:
-            take_for_failed_key(call)
-            raise
-        take_for_key(call, key)
-        if not key.allows(scope):
-            raise ScopeMissing(f"It needs {scope}.", scope=str(scope))
+        key = await _authenticated(call, call.header(_API_KEY))
+        require_scope(key, scope)
         call.key = key
 
-    return Guard("api_key", check, scope)
+    return Guard("api_key", check, scope, takes_key=True)
+
+
+async def _authenticated(call: Call, secret: str | None) -> ApiKey:
+    if not secret:
+        raise Unauthenticated
+    try:
+        key = await access.authenticate(call.runtime, secret)
+    except Unauthenticated:
+        take_for_failed_key(call)
+        raise
+    take_for_key(call, key)
+    return key
+
+
+def require_scope(key: ApiKey, scope: Scope) -> None:
+    """Let a key through that may do this.
+
+    Raises:
+        ScopeMissing: it may not; says which scope that needs.
+    """
+    if not key.allows(scope):
+        raise ScopeMissing(f"It needs {scope}.", scope=str(scope))
+
+
+async def _check_agent(call: Call) -> None:
+    # No web page speaks MCP to this server: a browser that sends Origin was led here by another
+    # site, or by a name that was made to lead here (MCP, "Streamable HTTP", Security Warning).
+    if call.header(b"origin") not in (None, call.runtime.relying_party.origin):
+        raise CrossSite("The Origin header names another site.")
+    call.key = await _authenticated(call, call.header(_API_KEY) or _bearer(call))
+
+
+def _bearer(call: Call) -> str | None:
+    """Return the token of an Authorization header (RFC 6750, section 2.1)."""
+    scheme, _, token = (call.header(b"authorization") or "").partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else None
 
 
 async def _check_same_origin(call: Call) -> None:
@@ -109,6 +138,9 @@ PUBLIC = Guard("public", _let_through)
 """Says nothing about anybody."""
 
 
+AGENT = Guard("agent", _check_agent, takes_key=True)
+"""Agents, by their API key; what its scopes let them do is looked at with each tool."""
+
 LOG = Guard("log", _check_page)
 """The transparency log: anybody, from any site, as often as an address may ask."""
 
@@ -139,6 +171,6 @@ def refuse_key_in_query(call: Call, guard: Guard) -> None:
         KeyInQuery: it names the parameter.
     """
     for name, value in call.request.query_params.multi_items():
-        is_named_so = guard.scope is not None and _LIKE_A_KEY.fullmatch(name)
+        is_named_so = guard.takes_key and _LIKE_A_KEY.fullmatch(name)
         if is_named_so or value.startswith(API_KEY_START):
             raise KeyInQuery(field=name)

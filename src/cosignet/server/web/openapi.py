@@ -63,6 +63,7 @@ _QUERY: dict[str, dict[str, Any]] = {
 }
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "api_key": [{"apiKey": []}],
+    "agent": [{"apiKey": []}, {"bearer": []}],
     "session": [{"session": []}],
     "metrics": [{"metrics": []}],
 }
@@ -108,6 +109,7 @@ def describe(rows: tuple[Row, ...], public_url: str) -> bytes:
             "schemas": _schemas(rows),
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+                "bearer": {"type": "http", "scheme": "bearer"},
                 "metrics": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
             },

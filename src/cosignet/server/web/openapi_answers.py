@@ -15,6 +15,7 @@ _ANYWHERE = (400, 404, 405, 408, 413, 421, 422, 431, 500, 503)
 """What a request can be refused with wherever it goes."""
 _BY_GUARD = {
     "api_key": (401, 403, 429),
+    "agent": (401, 403, 429),
     "session": (401, 403, 429),
     "metrics": (401, 429),
     "ceremony": (403, 429),

@@ -4,7 +4,7 @@ import gzip
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 
 from cosignet.core.card import moment
 from cosignet.server.web.markup import shown_html
@@ -27,6 +27,11 @@ def _environment() -> Environment:
 def page(template: str, status: int = 200, **variables: object) -> HTMLResponse:
     """Render a page."""
     return HTMLResponse(_environment().get_template(template).render(variables), status)
+
+
+def text(template: str, **variables: object) -> PlainTextResponse:
+    """Render what programs read as it stands."""
+    return PlainTextResponse(_environment().get_template(template).render(variables))
 
 
 def compressed(answer: HTMLResponse, accepted: str | None) -> HTMLResponse:

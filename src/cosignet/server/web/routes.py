@@ -7,9 +7,26 @@ from cosignet.server.web import log, public, schemas
 from cosignet.server.web import schemas_log as logged
 from cosignet.server.web import schemas_people as people
 from cosignet.server.web import schemas_webhooks as hooks
-from cosignet.server.web.api import confirmations, deliveries, invites, keys, metrics, webhooks
+from cosignet.server.web.api import (
+    agents,
+    confirmations,
+    deliveries,
+    invites,
+    keys,
+    metrics,
+    webhooks,
+)
 from cosignet.server.web.call import Call
-from cosignet.server.web.guards import CEREMONY, LOG, METRICS, PAGE, PUBLIC, SESSION, api_key
+from cosignet.server.web.guards import (
+    AGENT,
+    CEREMONY,
+    LOG,
+    METRICS,
+    PAGE,
+    PUBLIC,
+    SESSION,
+    api_key,
+)
 from cosignet.server.web.openapi import describe
 from cosignet.server.web.pages import account, confirm, login, qr, register, unlock
 from cosignet.server.web.route import Row
@@ -228,5 +245,7 @@ ROUTES: tuple[Row, ...] = (
     Row("GET", "/public/log/entries/{id}/proof", LOG, log.proof, media="text/plain"),
     Row("GET", "/metrics", METRICS, metrics.metrics, media="text/plain"),
     Row("GET", "/verify", PAGE, public.verify, query=("id", "kind")),
+    Row("POST", "/mcp", AGENT, agents.speak, schemas.Spoken, reads=agents.Message),
+    Row("GET", "/llms.txt", PUBLIC, agents.introduce, media="text/plain"),
     Row("GET", "/", PAGE, public.home),
 )

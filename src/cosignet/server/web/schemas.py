@@ -276,6 +276,15 @@ class Unlocked(Answer):
     """A private confirmation that this browser may see now; the cookie says so."""
 
 
+class Spoken(Answer):
+    """An answer of the Model Context Protocol (JSON-RPC 2.0): `result` or `error`."""
+
+    jsonrpc: Literal["2.0"]
+    id: str | int | None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
 class State(Answer):
     """Whether the server works."""
 

@@ -14,8 +14,9 @@ SLOW_SECONDS = 1.0
 """A request that takes longer, and was not asked to wait, is told at the level `warning`."""
 CLIENT_GONE = 499
 """Stands for the status of an answer that nobody was there to take (as in nginx's log)."""
-ROUTE, CALL = "cosignet.route", "cosignet.call"
-"""Where in a request's scope its route's template stands, and its call once there is one."""
+ROUTE, CALL, HELD = "cosignet.route", "cosignet.call", "cosignet.held"
+"""Where in a request's scope its route's template stands, its call once there is one, and whether
+it was asked to wait elsewhere than in its query."""
 log = logging.getLogger(LOGGER)
 
 
@@ -34,7 +35,8 @@ class Told:
     def route(self) -> str:
         """The template of its route, with a mark where the answer may be held."""
         route: str = self.scope.get(ROUTE, NO_ROUTE)
-        return route + WAITS if b"wait=" in self.scope["query_string"] else route
+        held = b"wait=" in self.scope["query_string"] or HELD in self.scope
+        return route + WAITS if held else route
 
     def refused(self, refusal: Refusal) -> None:
         """Note a refusal."""

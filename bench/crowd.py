@@ -33,7 +33,7 @@ def main() -> None:
     BUILD.mkdir(exist_ok=True)
     parts = {"sqlite": on_sqlite, "postgres": on_postgres, "siege": siege}
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=BUILD, prefix="bench-") as folder:
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="crowd-") as folder:
         for name, part in parts.items():
             if options.only in ("", name):
                 part(many, Path(folder), show)

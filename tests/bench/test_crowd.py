@@ -44,4 +44,4 @@ def test_every_figure_stands_beside_its_goal() -> None:
     for figure, line in zip(FIGURES, lines, strict=True):
         assert line.startswith(figure), line
         assert LINE.fullmatch(line), line
-    assert list((ROOT / ".build").glob("bench-*")) == []
+    assert list((ROOT / ".build").glob("crowd-*")) == []

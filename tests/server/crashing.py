@@ -229,7 +229,8 @@ def _serve(order: dict[str, Any]) -> None:
     if order["crash_at"]:
         steps.arm(order["crash_at"])
     ahead = [0.0]
-    connect, build, now_ms, sync = sqlite3.connect, app.build, app.now_ms, SqliteDatabase.sync
+    connect, now_ms, sync = sqlite3.connect, app.now_ms, SqliteDatabase.sync
+    application = app.application
 
     def connect_watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
         return connect(*arguments, **options, factory=Watched)
@@ -238,8 +239,8 @@ def _serve(order: dict[str, Any]) -> None:
         failing, steps.fail_sync = steps.fail_sync, False
         (sync_that_fails if failing else sync)(connection)
 
-    def build_watched(runtime: Runtime) -> ASGIApp:
-        return _watch_requests(build(runtime), steps, ahead)
+    def application_watched(runtime: Runtime) -> ASGIApp:
+        return _watch_requests(application(runtime), steps, ahead)
 
     async def no_background_work(_: Runtime) -> None:
         await asyncio.Event().wait()
@@ -247,7 +248,7 @@ def _serve(order: dict[str, Any]) -> None:
     sqlite3.connect = connect_watched
     postgres_wire._connect = partial(asyncpg.connect, connection_class=WatchedWire)
     SqliteDatabase.sync = staticmethod(sync_or_fail)
-    app.build = build_watched
+    app.application = application_watched
     app.now_ms = lambda: now_ms() + int(ahead[0] * 1000)
     app.background = no_background_work
     main.main(["serve"])

@@ -16,7 +16,7 @@ from cosignet.server.web.guards import CEREMONY, LOG, METRICS, PAGE, PUBLIC, SES
 from cosignet.server.web.routes import ROUTES
 
 KEYED = [row for row in ROUTES if row.guard.scope is not None]
-OPEN = [row for row in ROUTES if row.guard.scope is None]
+OPEN = [row for row in ROUTES if not row.guard.takes_key]
 
 
 def test_only_pages_ceremonies_and_public_facts_need_no_key() -> None:

@@ -79,8 +79,10 @@ def test_a_secret_is_sealed_for_its_webhook_alone(live: Live, hooks: Program) ->
         rows.commit()
 
     async def secrets(rt: Runtime) -> None:
-        [[organisation]] = await rt.database.reader.fetch("SELECT id FROM organisations LIMIT 1")
-        found = await webhooks.get_with_secrets(rt.database.reader, organisation, other["id"])
+        reader = rt.database.reader
+        owner = "SELECT organisation_id FROM webhooks WHERE id = $1"
+        [[organisation]] = await reader.fetch(owner, other["id"])
+        found = await webhooks.get_with_secrets(reader, organisation, other["id"])
         assert found is not None
         with pytest.raises(Unavailable):
             deliver._secrets(rt, other["id"], found[1])

@@ -8,7 +8,7 @@ export function tellDecision(data, isOurs) {
   fill("decidedAt", moment(data.signedAt ?? data.decidedAt ?? ""));
   fill("expiresAt", moment(data.expiresAt ?? ""));
   fill("cancelledAt", moment(data.cancelledAt ?? ""));
-  fill("evidenceId", data.evidenceId ?? "");
+  fill("evidenceId", data.evidenceId ?? "none");
   for (const link of outcome.querySelectorAll("a[data-fill]")) {
     link.search = link.search.replace(/[^=]*$/, data.evidenceId ?? "");
   }

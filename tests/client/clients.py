@@ -35,7 +35,7 @@ from cosignet.client import (
 ACTION = "Refund customer"
 PAYLOAD: dict[str, Any] = {"customer_id": "cus_8821", "amount": 4200, "one": 1, "note": "é ✓"}
 QUICK = Timing(
-    request=0.7, wait=1, first_pause=0.05, longest_pause=0.2, grace=0.5, after=1.5, alert_after=2
+    request=2, wait=1, first_pause=0.05, longest_pause=0.2, grace=1, after=3, alert_after=2
 )
 VERDICTS: dict[type[CosignetError], str] = {
     Rejected: "rejected",

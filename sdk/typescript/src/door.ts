@@ -16,7 +16,10 @@ export interface Timing {
   /** The longest pause after the first failure; doubled with each further one. */
   firstPause: number;
   longestPause: number;
-  /** How much longer than the deadline we listen, so that its end is heard from the server. */
+  /**
+   * How much longer than the deadline we listen, so that its end is heard from the server; and how
+   * long the last attempt has at least.
+   */
   grace: number;
   /** Consuming an approval, or reporting an outcome, all attempts together. */
   after: number;
@@ -79,7 +82,7 @@ export class Door {
   ): Promise<JsonObject> {
     for (let failures = 1; ; failures += 1) {
       signal?.throwIfAborted();
-      const left = Math.max(0.1, (deadline - performance.now()) / 1000);
+      const left = Math.max(this.#timing.grace, (deadline - performance.now()) / 1000);
       const seconds = Math.min(this.#timing.request, left) + (sent.holds ?? 0);
       let reason: string;
       let retryAfter = 0;

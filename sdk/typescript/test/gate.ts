@@ -13,7 +13,7 @@ const cosignet = new Cosignet({
   apiKey,
   baseUrl: url,
   approverKeys: { alex: [pin ?? ""] },
-  timing: { request: 0.7, wait: 1, firstPause: 0.05, longestPause: 0.2, grace: 0.5, after: 1.5 },
+  timing: { request: 2, wait: 1, firstPause: 0.05, longestPause: 0.2, grace: 1, after: 3 },
   warn: () => {},
 });
 let verdict = "ran";

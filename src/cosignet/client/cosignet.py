@@ -179,9 +179,9 @@ class Cosignet:
         """Wait until it is decided, and verify an approval; `pending` after the deadline."""
         patience = self._patience(stop)
         while True:
-            left = asked.deadline - time.monotonic()
+            left = int(asked.deadline - time.monotonic())
             over = left <= 0 or (stop is not None and stop.is_set())
-            read = self._reading(asked.id, 0 if over else int(min(self.timing.wait, left)))
+            read = self._reading(asked.id, 0 if over else min(self.timing.wait, left))
             answer = patience.until_answered(read, asked.deadline).body
             if answer["status"] != "pending":
                 return self._decision(answer, asked.expected)

@@ -26,7 +26,8 @@ class Timing:
     """The longest pause after the first failure; doubled with each further one."""
     longest_pause: float = 20
     grace: float = 5
-    """How much longer than the deadline we listen, so that its end is heard from the server."""
+    """How much longer than the deadline we listen, so that its end is heard from the server; and
+    how long the last attempt has at least."""
     after: float = 30
     """Consuming an approval, or reporting an outcome, all attempts together."""
     alert_after: int = 3
@@ -56,7 +57,8 @@ class Patience:
         while True:
             answer: Answer | None = None
             try:
-                answer = ask(min(self.timing.request, max(0.1, deadline - self.monotonic())))
+                left = max(self.timing.grace, deadline - self.monotonic())
+                answer = ask(min(self.timing.request, left))
                 reason = f"HTTP {answer.status}"
             except Unheard as unheard:
                 reason = str(unheard)

@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from bench import log
@@ -63,6 +64,7 @@ def _measure(size: Size, folder: Path, only: str) -> None:
                 "reads, approved": lambda: bench.reads("approved"),
                 "approvals": bench.approvals,
                 "calls of an MCP tool": lambda: calls(bench),
+                "approval to included, p99": lambda: log.included(bench),
                 "memory, after all this": bench.used_memory,
             },
         )
@@ -85,16 +87,13 @@ def _log_figures(size: Size, folder: Path) -> dict[str, Callable[[], Load | Cost
         {"batch": batch, "batches": batches, "pairs": size.log_pairs}
         for batch, batches in zip((1, 100, 1_000), size.log_batches, strict=True)
     )
-    small, large = size.log_trees
     return {
         "log: numbered by 1": lambda: log.numbered(folder, **one),
         "log: numbered by 100": lambda: log.numbered(folder, **hundred),
         "log: numbered by 1,000": lambda: log.numbered(folder, **thousand),
         "log: published by 1,000": lambda: log.published(folder, **thousand),
-        "log: included, p99": lambda: log.included(folder, seconds=size.log_seconds),
-        f"log: proof of {small:,}": lambda: log.proofs(folder, size=small)[0],
-        f"log: proof of {large:,}": lambda: log.proofs(folder, size=large)[0],
-        "log: hashes a leaf": lambda: log.proofs(folder, size=small)[1],
+        **{f"log: proof of {n:,}": partial(log.proofs, folder, n) for n in size.log_trees},
+        "log: hashes a leaf": lambda: log.hash_bytes(folder, size.log_trees[0]),
     }
 
 

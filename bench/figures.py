@@ -38,7 +38,7 @@ class Size:
     log_batches: tuple[int, ...] = (300, 50, 20)
     """Of 1, 100 and 1,000 leaves."""
     log_seconds: float = 10
-    log_trees: tuple[int, int] = (10_000, 1_000_000)
+    log_trees: tuple[int, ...] = (10_000, 1_000_000, 10_000_000)
 
     @property
     def pending(self) -> int:

@@ -1,19 +1,22 @@
-"""The log's own figures, without HTTP: leaves a second, how soon one is included, proofs."""
+"""The log's figures: leaves a second and proofs, without HTTP; and how soon one is included."""
 
-import asyncio
-import contextlib
 import hashlib
+import json
 import secrets
 import sqlite3
 import statistics
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import astuple
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.figures import Cost, Load
-from bench.load import Slice
+import uvloop
+
+from bench.figures import Bench, Cost, Load
+from bench.load import Slice, get, send
 from cosignet.core.merkle import HASH_BYTES
 from cosignet.core.tile import Tile, grow
 from cosignet.server import tree
@@ -24,12 +27,13 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.services import sequence
 from cosignet.server.services.publish import publish
 from cosignet.server.services.sequence import Sequencer
-from cosignet.server.store import leaves, log_heads, log_tiles, organisations
-from cosignet.server.worker import keep_log
+from cosignet.server.store import leaves, log_tiles, organisations
 
-ENTRY_BYTES = 150
-"""About as much as an approval's entry has."""
+ENTRY_BYTES, OPENING_BYTES = 150, 600
+"""About as much as an approval's have."""
 INCLUDED_PER_SECOND = 200
+CHUNK_OF_APPROVALS = 10
+SETTLED_SECONDS = 1.0
 CHUNK = 50_000
 PROOFS = 2_000
 
@@ -48,36 +52,49 @@ async def opened(folder: Path) -> AsyncGenerator[Runtime]:
             await found.runtime.database.close()
 
 
+def new_leaves(organisation_id: str, count: int) -> list[leaves.NewLeaf]:
+    """Return leaves as decisions make them."""
+    return [
+        leaves.NewLeaf(
+            organisation_id,
+            secrets.token_hex(16),
+            "approval",
+            secrets.token_hex(ENTRY_BYTES // 2).encode(),
+            secrets.token_hex(OPENING_BYTES // 2),
+            now_ms(),
+        )
+        for _ in range(count)
+    ]
+
+
 async def add(rt: Runtime, count: int) -> None:
     """Record pending leaves, as decisions do."""
     organisation = await organisations.by_slug(rt.database.reader, "default")
     assert organisation is not None
     async with rt.database.transaction() as tx:
-        for _ in range(count):
-            entry = secrets.token_hex(ENTRY_BYTES // 2).encode()
-            new = leaves.NewLeaf(
-                organisation.id, secrets.token_hex(16), "approval", entry, "{}", now_ms()
-            )
-            leaves.append(tx, new)
+        for leaf in new_leaves(organisation.id, count):
+            leaves.append(tx, leaf)
 
 
 def numbered(folder: Path, *, batch: int, batches: int, pairs: int) -> Load:
-    """Leaves that get a number, hashes and tiles, durably; the floor inserts the same bytes.
+    """Leaves that get a number, hashes and tiles, durably; the floor only inserts such leaves.
 
-    Each batch is one transaction and one synced commit, here as there.
+    Each batch is one transaction and one synced commit, here as there, in files that have as much
+    in them.
     """
 
     async def work() -> Load:
         load = Load(0.5, [], [])
         async with opened(folder) as rt, sequence.elected(rt) as sequencer:
             assert sequencer is not None
-            for _ in range(pairs):
-                await add(rt, batch * batches)
-                load.ours.append(await _numbered(sequencer, batch, batches))
-                load.floor.append(_inserted(folder, batch, batches))
+            with bare(folder) as floor:
+                for _ in range(pairs):
+                    await add(rt, batch * batches)
+                    load.ours.append(await _numbered(sequencer, batch, batches))
+                    load.floor.append(_inserted(floor, batch, batches))
         return load
 
-    return asyncio.run(work())
+    return uvloop.run(work())
 
 
 async def _numbered(sequencer: Sequencer, batch: int, batches: int) -> Slice:
@@ -90,21 +107,32 @@ async def _numbered(sequencer: Sequencer, batch: int, batches: int) -> Slice:
     return Slice([b""] * (batch * batches), seconds, 0)
 
 
-def _inserted(folder: Path, batch: int, batches: int) -> Slice:
+@contextmanager
+def bare(folder: Path) -> Generator[sqlite3.Connection]:
+    """Open a file with one table for the same rows, under the same key."""
     with TemporaryDirectory(dir=folder, prefix="bare-") as own:
-        bare = sqlite3.connect(Path(own) / "bare.db", isolation_level=None)
-        bare.execute("PRAGMA journal_mode = WAL")
-        bare.execute("PRAGMA synchronous = FULL")
-        bare.execute("CREATE TABLE bare (entry BLOB NOT NULL)")
-        rows = [(secrets.token_hex(ENTRY_BYTES // 2).encode(),) for _ in range(batch)]
-        began = time.perf_counter()
-        for _ in range(batches):
-            bare.execute("BEGIN IMMEDIATE")
-            bare.executemany("INSERT INTO bare VALUES (?)", rows)
-            bare.execute("COMMIT")
-        seconds = time.perf_counter() - began
-        bare.close()
-    return Slice([b""] * (batch * batches), seconds, 0)
+        opened = sqlite3.connect(Path(own) / "bare.db", isolation_level=None)
+        opened.execute("PRAGMA journal_mode = WAL")
+        opened.execute("PRAGMA synchronous = FULL")
+        opened.execute(
+            "CREATE TABLE bare (organisation_id TEXT, subject TEXT, kind TEXT, entry BLOB,"
+            " opening TEXT, created_at BIGINT, PRIMARY KEY (subject, kind))"
+        )
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def _inserted(floor: sqlite3.Connection, batch: int, batches: int) -> Slice:
+    rows = [astuple(leaf) for leaf in new_leaves("default", batch * batches)]
+    began = time.perf_counter()
+    for start in range(0, len(rows), batch):
+        floor.execute("BEGIN IMMEDIATE")
+        floor.executemany("INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?)", rows[start : start + batch])
+        floor.execute("COMMIT")
+    seconds = time.perf_counter() - began
+    return Slice([b""] * len(rows), seconds, 0)
 
 
 def published(folder: Path, *, batch: int, batches: int, pairs: int) -> Load:
@@ -114,73 +142,83 @@ def published(folder: Path, *, batch: int, batches: int, pairs: int) -> Load:
         load = Load(0.05, [], [])
         async with opened(folder) as rt, sequence.elected(rt) as sequencer:
             assert sequencer is not None
-            for _ in range(pairs):
-                await add(rt, batch * batches)
-                began = time.perf_counter()
-                seconds = 0.0
-                for _ in range(batches):
-                    seconds += (await _numbered(sequencer, batch, 1)).seconds
-                    began = time.perf_counter()
-                    assert await publish(rt, sequencer.epoch) == batch
-                    seconds += time.perf_counter() - began
-                load.ours.append(Slice([b""] * (batch * batches), seconds, 0))
-                load.floor.append(_inserted(folder, batch, batches))
+            with bare(folder) as floor:
+                for _ in range(pairs):
+                    await add(rt, batch * batches)
+                    seconds = 0.0
+                    for _ in range(batches):
+                        seconds += (await _numbered(sequencer, batch, 1)).seconds
+                        began = time.perf_counter()
+                        assert await publish(rt, sequencer.epoch) == batch
+                        seconds += time.perf_counter() - began
+                    load.ours.append(Slice([b""] * (batch * batches), seconds, 0))
+                    load.floor.append(_inserted(floor, batch, batches))
         return load
 
-    return asyncio.run(work())
+    return uvloop.run(work())
 
 
-def included(folder: Path, *, seconds: float) -> Cost:
-    """How long until a signed head covers a leaf, 200 coming a second: the 99th percentile.
-
-    Beside it stands the median.
+def included(bench: Bench) -> Cost:
+    """How long until a signed head covers an approval, 200 coming a second over HTTP: the 99th
+    percentile, from the moment in which its signature is sent. Beside it stands the median.
     """
-
-    async def work() -> list[float]:
-        taken: list[float] = []
-        async with opened(folder) as rt:
-            keeping = asyncio.create_task(keep_log(rt))
-            waiting = [
-                asyncio.create_task(_until_included(rt, number, taken))
-                for number in range(int(seconds * INCLUDED_PER_SECOND))
-            ]
-            await asyncio.gather(*waiting)
-            keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
-        return taken
-
-    taken = sorted(asyncio.run(work()))
+    port, size = bench.cast.server.port, bench.size
+    ids = bench.cast.create(int(size.log_seconds * INCLUDED_PER_SECOND))
+    requests = iter(bench.cast.approvals(ids))
+    before = _settled(port)
+    sent: list[float] = []
+    taken: list[float] = []
+    every = CHUNK_OF_APPROVALS / INCLUDED_PER_SECOND
+    began = time.perf_counter()
+    while len(taken) < len(ids):
+        if chunk := list(islice(requests, CHUNK_OF_APPROVALS)):
+            sent += [time.perf_counter()] * len(chunk)
+            send(port, chunk)
+        # Leaves get their numbers in the order in which they came, and nothing else comes.
+        covered = _logged(port) - before
+        now = time.perf_counter()
+        taken += [now - at for at in sent[len(taken) : covered]]
+        began += every
+        time.sleep(max(0.0, began - time.perf_counter()))
+    taken.sort()
     return Cost(1, "s", [_percentile(taken, 99)], [statistics.median(taken)])
 
 
-async def _until_included(rt: Runtime, number: int, taken: list[float]) -> None:
-    await asyncio.sleep(number / INCLUDED_PER_SECOND)
-    await add(rt, 1)
-    began = time.perf_counter()
-    while True:
-        head = await log_heads.latest(rt.database.reader)
-        # Leaves get their numbers in the order in which they came.
-        if head is not None and head.size > number:
-            taken.append(time.perf_counter() - began)
-            return
-        await asyncio.sleep(0.01)
+def _settled(port: int) -> int:
+    """Return the size of the newest signed head, once nothing is on its way into the log."""
+    size = -1
+    while size != (size := _logged(port)):
+        time.sleep(SETTLED_SECONDS)
+    return size
 
 
-def proofs(folder: Path, *, size: int) -> tuple[Cost, Cost]:
-    """Inclusion proofs in a tree: the 99th percentile beside the median; bytes of hashes a leaf."""
+def _logged(port: int) -> int:
+    [body] = send(port, [get("/public/log/tree-head", {})]).bodies
+    return json.loads(body)["treeSize"]
 
-    async def work() -> tuple[Cost, Cost]:
+
+def proofs(folder: Path, size: int) -> Cost:
+    """Inclusion proofs in a tree of a size: the 99th percentile beside the median."""
+
+    async def work() -> list[float]:
         async with opened(folder) as rt:
             await _grow_to(rt, size)
-            taken = sorted([await _proven(rt, size) for _ in range(PROOFS)])
-            [row] = await rt.database.reader.fetch(
-                "SELECT sum(length(hashes)) AS found FROM log_tiles"
-            )
-        proof = Cost(1, "ms", [_percentile(taken, 99)], [statistics.median(taken)])
-        return proof, Cost(35, "B", [row["found"] / size], [float(HASH_BYTES)])
+            return sorted([await _proven(rt, size) for _ in range(PROOFS)])
 
-    return asyncio.run(work())
+    taken = uvloop.run(work())
+    return Cost(1, "ms", [_percentile(taken, 99)], [statistics.median(taken)])
+
+
+def hash_bytes(folder: Path, size: int) -> Cost:
+    """Bytes of hashes that are stored for each leaf; the floor's is one hash."""
+
+    async def work() -> int:
+        async with opened(folder) as rt:
+            await _grow_to(rt, size)
+            rows = await rt.database.reader.fetch("SELECT hashes FROM log_tiles")
+            return sum(len(row["hashes"]) for row in rows)
+
+    return Cost(35, "B", [uvloop.run(work()) / size], [float(HASH_BYTES)])
 
 
 async def _grow_to(rt: Runtime, size: int) -> None:

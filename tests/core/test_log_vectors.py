@@ -4,7 +4,8 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from cosignet.core.tile import (
     TileHashes,
     TileName,
     format_tile_name,
+    grow,
     tile_name,
     tile_of,
     tiles_of,
@@ -163,6 +165,35 @@ def test_proofs_of_a_large_tree_hold_and_are_as_long_as_its_height(size: int) ->
             path = merkle.prove_consistency(index, size, equal)
             sizes = {"first": index, "second": size, "first_root": first}
             merkle.verify_consistency(**sizes, second_root=root, proof=path)
+
+
+def plain_root(hashes: Sequence[bytes]) -> bytes:
+    """Return the root as a picture of the tree shows it: pairs of pairs, an odd one left over."""
+    while len(hashes) > 1:
+        above = [merkle.node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=False)]
+        hashes = above + list(hashes[len(above) * 2 :])
+    return hashes[0]
+
+
+def test_sampled_proofs_among_a_million_different_leaves_hold() -> None:
+    size, tiles, edge = 1_000_000, dict[Tile, bytes](), dict[Tile, bytes]()
+    hashes = [merkle.leaf_hash(b"%d" % number) for number in range(size)]
+    for start in range(0, size, 50_000):
+        grown, edge = grow(start, edge, hashes[start : start + 50_000])
+        tiles |= grown
+    hash_of, root = TileHashes(tiles), plain_root(hashes)
+    assert merkle.root(size, hash_of) == root
+    sample = [0, 1, 255, 256, 65_535, 65_536, size - 2, size - 1]
+    for index in sample + random.Random(6962).sample(range(size), 500):
+        proof = merkle.prove_inclusion(index, size, hash_of)
+        place = {"index": index, "size": size, "expected_root": root}
+        merkle.verify_inclusion(hashes[index], **place, proof=proof)
+        with pytest.raises(ProofWrong):
+            merkle.verify_inclusion(hashes[index - 1], **place, proof=proof)
+    for first in (1, 65_536, 424_242, size - 1):
+        path = merkle.prove_consistency(first, size, hash_of)
+        sizes = {"first": first, "second": size, "second_root": root}
+        merkle.verify_consistency(**sizes, first_root=plain_root(hashes[:first]), proof=path)
 
 
 def test_hashes_of_another_length_prove_nothing() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engines import Refused
@@ -12,7 +14,8 @@ from cosignet.core.errors import SetupError, Unavailable
 from cosignet.core.log_errors import DiskLow, LogFull, LogRefuses
 from cosignet.core.note import parse_note
 from cosignet.core.tile import edge_of
-from cosignet.server import tree
+from cosignet.server import tree, worker
+from cosignet.server.runtime import Runtime
 from cosignet.server.secret import SigningKey
 from cosignet.server.services import follow, publish, sequence
 from cosignet.server.services.follow import Follower
@@ -447,6 +450,38 @@ def test_a_log_whose_memory_is_missing_or_not_its_own_refuses_and_says_the_way_o
         assert await book.keep() == 1
 
     on_log(tmp_path / "log", work)
+
+
+def test_the_operator_is_told_once_a_minute_why_the_log_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker, "ELECTION_SECONDS", 0.001)
+    now, tries, often = [0.0], [0], asyncio.Event()
+    elected = sequence.elected
+
+    def counted(rt: Runtime) -> Any:
+        tries[0] += 1
+        if tries[0] > 5:
+            often.set()
+        return elected(rt)
+
+    monkeypatch.setattr(sequence, "elected", counted)
+
+    async def work(book: Book) -> None:
+        await book.add(*range(5))
+        await book.keep()
+        book.rt.log.remembered.path.unlink()
+        keeping = asyncio.create_task(worker.keep_log(replace(book.rt, monotonic=lambda: now[0])))
+        for seconds in (0.0, 90.0):
+            now[0], tries[0] = seconds, 0
+            often.clear()
+            await often.wait()
+        keeping.cancel()
+
+    on_log(tmp_path / "log", work)
+    told = [one.getMessage() for one in caplog.records if "the log waits" in one.getMessage()]
+    assert len(told) == 2
+    assert "is missing" in told[0]
 
 
 def test_a_memory_that_cannot_be_written_lets_nothing_be_published(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from cosignet.core.delivery import Claim
 from cosignet.core.errors import Refusal
+from cosignet.core.rate import Rate
 from cosignet.server.runtime import Runtime
 from cosignet.server.services import (
     assets,
@@ -33,6 +34,8 @@ BATCH_AT_ONCE = 1_000
 """… unless it was as much as this; then it goes on at once."""
 ELECTION_SECONDS = 1.0
 """How often a node that does not keep the log asks whether somebody still does."""
+SAID_AGAIN = Rate(1, 60)
+"""How often the same reason for waiting is told."""
 STOPPING_SECONDS = 4.0
 """How long attempts that are under way may go on when the node stops; the others are made again."""
 log = logging.getLogger("cosignet")
@@ -76,7 +79,7 @@ async def look(rt: Runtime) -> None:
         try:
             await watch.look(rt)
         except Refusal as refusal:
-            log.warning("looking for decisions waits: %s", refusal)
+            _say(rt, "looking for decisions waits", refusal)
         except Exception:
             log.exception("looking for decisions failed")
 
@@ -97,7 +100,7 @@ async def sweep(rt: Runtime) -> None:
             rt.meter.swept(rt.clock())
         except Refusal as refusal:
             rt.meter.sweep_failed()
-            log.warning("background work waits: %s", refusal)
+            _say(rt, "background work waits", refusal)
         except Exception:
             # A defect in one kind of work must not end the others for good.
             rt.meter.sweep_failed()
@@ -124,7 +127,7 @@ async def keep_log(rt: Runtime) -> None:
                 if sequencer is not None:
                     await _keep(rt, sequencer)
         except Refusal as refusal:
-            log.warning("the log waits: %s", refusal)
+            _say(rt, "the log waits", refusal)
         except Exception:
             log.exception("the log failed")
         await asyncio.sleep(ELECTION_SECONDS)
@@ -196,7 +199,13 @@ async def _unless_it_fails(some: Callable[[Runtime], Awaitable[None]], rt: Runti
     try:
         await some(rt)
     except Refusal as refusal:
-        log.warning("background work waits: %s", refusal)
+        _say(rt, "background work waits", refusal)
     except Exception:
         # A defect in one kind of work must not end the others for good.
         log.exception("background work failed")
+
+
+def _say(rt: Runtime, words: str, refusal: Refusal) -> None:
+    """Tell the operator what waits, and why; what is tried each second is not told each second."""
+    if not rt.buckets.take(f"said {words} {refusal}", SAID_AGAIN, rt.monotonic()):
+        log.warning("%s: %s", words, refusal)

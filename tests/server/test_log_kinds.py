@@ -29,7 +29,8 @@ from cosignet.server.entries import assets_subject
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import check_ed25519, digest
 from cosignet.server.services import access, assets, log_keys, rebuild
-from cosignet.server.store import leaves, log_heads
+from cosignet.server.store import installation, leaves, log_heads
+from cosignet.server.store.db import Reader
 from cosignet.server.store.leaves import Leaf
 from cosignet.server.web.static_files import fingerprints
 
@@ -145,9 +146,16 @@ def test_with_an_approver_all_of_their_passkeys_end_each_with_an_entry(
 
 
 def test_a_release_says_once_which_files_it_serves_but_not_while_nothing_else_is_logged(
-    engine: str, tmp_path: Path
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = assets_subject(__version__, fingerprints())
+    now = installation.now
+
+    async def later(reader: Reader) -> int:
+        await asyncio.sleep(0.2)  # so that each has looked before another has written
+        return await now(reader)
+
+    monkeypatch.setattr(installation, "now", later)
 
     async def tell(rt: Runtime) -> bool:
         return all(await asyncio.gather(*(assets.record(rt, fingerprints()) for _ in range(3))))

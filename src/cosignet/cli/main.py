@@ -106,6 +106,8 @@ def parser() -> argparse.ArgumentParser:
         "--replace", action="store_true", help="overwrite the store that is there now"
     )
     _fill_guard(_add(commands.add_parser, "guard", "guard.guard", "Run a command once approved."))
+    words = "Stand before an MCP server, and ask before calls that rules name."
+    _fill_mcp_gate(_add(commands.add_parser, "mcp-gate", "mcp_gate.mcp_gate", words))
     words = "Check the evidence of a decision; trust whom you name, nobody else."
     _fill_verify(_add(commands.add_parser, "verify", "verifying.verify", words))
     for name, words, fill in (
@@ -139,6 +141,20 @@ def _fill_guard(guard: argparse.ArgumentParser) -> None:
     guard.add_argument("--origin", help="what approvers see, if not COSIGNET_BASE_URL")
     guard.add_argument("--quiet", action="store_true", help="no countdown and no QR code")
     guard.add_argument("command", nargs="*", metavar="COMMAND", help="after --, as it shall run")
+
+
+def _fill_mcp_gate(gate: argparse.ArgumentParser) -> None:
+    _fill_rules(gate)
+    gate.add_argument(
+        "--dry-run", action="store_true", help="say what would be asked; ask nobody, run none of it"
+    )
+    gate.add_argument("command", nargs="*", metavar="COMMAND", help="the server's, after --")
+
+
+def _fill_rules(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--rules", type=Path, help="TOML file that says which calls ask")
+    command.add_argument("--pins", type=Path, help="file of the passkeys that are believed")
+    command.add_argument("--origin", help="what approvers see, if not COSIGNET_BASE_URL")
 
 
 def _fill_verify(verify: argparse.ArgumentParser) -> None:

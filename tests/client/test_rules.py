@@ -181,7 +181,7 @@ def test_the_examples_are_understood_and_ask_for_what_they_do_not_know(path: Pat
 
 def test_the_examples_do_as_they_say() -> None:
     said = {path.stem: read_rules(path) for path in EXAMPLES}
-    assert said.keys() == {"filesystem", "github", "database", "shell"}
+    assert said.keys() == {"filesystem", "github", "database", "shell", "agent"}
     for name, tool, arguments, hint, outcome in (
         ("filesystem", "read_text_file", {}, Hint.SILENT, Then.PASS),
         ("filesystem", "create_directory", {}, Hint.HARMLESS, Then.ASK),
@@ -196,6 +196,11 @@ def test_the_examples_do_as_they_say() -> None:
         ("shell", "run_command", {"command": "git status\n"}, Hint.SILENT, Then.ASK),
         ("shell", "run_command", {"command": ["git status"]}, Hint.SILENT, Then.ASK),
         ("shell", "run_command", {}, Hint.HARMLESS, Then.ASK),
+        ("agent", "Bash", {"command": "git diff", "timeout": 5}, None, Then.PASS),
+        ("agent", "Bash", {"command": "git diff > ../x"}, None, Then.ASK),
+        ("agent", "Edit", {"file_path": "/srv/shop/a.py"}, None, Then.PASS),
+        ("agent", "Edit", {"file_path": "/srv/shop/.claude/settings.json"}, None, Then.DENY),
+        ("agent", "mcp__files__write_file", {}, None, Then.ASK),
     ):
         assert said[name].verdict(tool, arguments, hint).then is outcome, (name, tool, arguments)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from cosignet import __version__
+from cosignet.cli.before_agents import fill_hook, fill_mcp_gate
 from cosignet.core.access import (
     DEFAULT_SCOPES,
     OVERLAP_SECONDS_DEFAULT,
@@ -107,7 +108,9 @@ def parser() -> argparse.ArgumentParser:
     )
     _fill_guard(_add(commands.add_parser, "guard", "guard.guard", "Run a command once approved."))
     words = "Stand before an MCP server, and ask before calls that rules name."
-    _fill_mcp_gate(_add(commands.add_parser, "mcp-gate", "mcp_gate.mcp_gate", words))
+    fill_mcp_gate(_add(commands.add_parser, "mcp-gate", "mcp_gate.mcp_gate", words))
+    words = "Decide, for a coding agent, whether a tool may run; all but a clear yes denies."
+    fill_hook(_add(commands.add_parser, "hook", "hook.hook", words))
     words = "Check the evidence of a decision; trust whom you name, nobody else."
     _fill_verify(_add(commands.add_parser, "verify", "verifying.verify", words))
     for name, words, fill in (
@@ -141,20 +144,6 @@ def _fill_guard(guard: argparse.ArgumentParser) -> None:
     guard.add_argument("--origin", help="what approvers see, if not COSIGNET_BASE_URL")
     guard.add_argument("--quiet", action="store_true", help="no countdown and no QR code")
     guard.add_argument("command", nargs="*", metavar="COMMAND", help="after --, as it shall run")
-
-
-def _fill_mcp_gate(gate: argparse.ArgumentParser) -> None:
-    _fill_rules(gate)
-    gate.add_argument(
-        "--dry-run", action="store_true", help="say what would be asked; ask nobody, run none of it"
-    )
-    gate.add_argument("command", nargs="*", metavar="COMMAND", help="the server's, after --")
-
-
-def _fill_rules(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--rules", type=Path, help="TOML file that says which calls ask")
-    command.add_argument("--pins", type=Path, help="file of the passkeys that are believed")
-    command.add_argument("--origin", help="what approvers see, if not COSIGNET_BASE_URL")
 
 
 def _fill_verify(verify: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from cosignet.client.environment import read_settings
 from cosignet.client.guard import exit_code
 from cosignet.client.mcp_child import Child
 from cosignet.client.mcp_gate import MESSAGE_BYTES_MAX, Gate
-from cosignet.client.rules import read_rules
+from cosignet.client.rules import Rules, read_rules
 
 
 def mcp_gate(options: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def mcp_gate(options: argparse.Namespace) -> int:
 
 def _gate(options: argparse.Namespace) -> int:
     rules = read_rules(options.rules)
-    asker = None if options.dry_run else Asker(_client(options), rules, read_settings().user)
+    asker = None if options.dry_run else asker_of(options, rules)
     if not options.command:
         raise SetupIncomplete("Behind which server? Write its command after --.")
     child = Child(options.command)
@@ -46,9 +46,11 @@ def _gate(options: argparse.Namespace) -> int:
     return child.status
 
 
-def _client(options: argparse.Namespace) -> Cosignet:
+def asker_of(options: argparse.Namespace, rules: Rules) -> Asker:
+    """Return who asks, by what the command line and the environment say."""
     trust = None if options.pins is None else PinFile(options.pins, first_use=False)
-    return Cosignet(origin=options.origin, trust=trust)
+    client = Cosignet(origin=options.origin, trust=trust)
+    return Asker(client, rules, read_settings().user, options.tell)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

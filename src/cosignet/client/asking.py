@@ -18,13 +18,21 @@ from cosignet.client.errors import (
     Unavailable,
 )
 from cosignet.client.rules import Asking, Rules
+from cosignet.client.teller import tell_by
 from cosignet.core.confirmation import TTL_SECONDS_DEFAULT
 from cosignet.core.errors import PayloadRefused
 
 _NO_OTHER_ROAD = (
     "Do not reach the same end another way: no other tool, no command, no smaller steps."
 )
-_WORDS: tuple[tuple[type[Exception], str], ...] = (
+
+
+class Forbidden(CosignetError):
+    """A rule denies this call."""
+
+
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+    (Forbidden, "FORBIDDEN: whoever wrote the rules wants this never to run."),
     (Rejected, "REJECTED: a human looked at exactly this call and said no. Do not ask again."),
     (Expired, "EXPIRED: nobody decided in time. Ask again only if the user still wants it."),
     (Cancelled, "WITHDRAWN: the request for approval was taken back before anybody decided."),
@@ -33,19 +41,16 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (PayloadRefused, "NOT ASKED: a human cannot be shown this call unmistakably. Correct it."),
     (RequestRefused, "NOT ASKED: the server refuses to ask this."),
     (SetupIncomplete, "NOT ASKED: the gate is not set up."),
+    (KeyboardInterrupt, "INTERRUPTED: nobody waits for a decision any more."),
 )
 
 
-def words_for_agent(error: Exception) -> str:
+def words_for_agent(error: BaseException) -> str:
     """Say to a language model what a refusal means, and what it must not do now."""
     meaning = next((words for kind, words in _WORDS if isinstance(error, kind)), "FAILED.")
-    detail = f"{error.field}: {error}" if isinstance(error, PayloadRefused) else str(error)
+    said = str(error) or type(error).__name__
+    detail = f"{error.field}: {said}" if isinstance(error, PayloadRefused) else said
     return f"Not run. {meaning} {_NO_OTHER_ROAD} Tell the user. ({detail})"
-
-
-def words_for_denied(tool: str) -> str:
-    """Say that a rule forbids a call altogether."""
-    return f"Not run. FORBIDDEN: a rule denies this call of {tool}. {_NO_OTHER_ROAD} Tell the user."
 
 
 class Withdrawn(CosignetError):
@@ -60,6 +65,8 @@ class Asker:
     rules: Rules
     approver: str | None
     """Who decides where the rules do not say."""
+    teller: str | None = None
+    """A command that brings the link to somebody."""
 
     def approve(
         self,
@@ -86,7 +93,7 @@ class Asker:
             payload=payload,
             ttl_seconds=asking.ttl_seconds or TTL_SECONDS_DEFAULT,
             risk=asking.risk or "normal",
-            on_created=lambda asked: on_asked(asked, username),
+            on_created=lambda asked: self._show(asked, username, on_asked),
             stop=stop,
         )
         _verify_wanted(stop)
@@ -94,6 +101,10 @@ class Asker:
         self.client.consume(approval)
         _verify_wanted(stop)
         return approval
+
+    def _show(self, asked: Asked, username: str, on_asked: Callable[[Asked, str], object]) -> None:
+        on_asked(asked, username)
+        tell_by(self.teller, asked)
 
 
 def _verify_wanted(stop: threading.Event | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
-from cosignet.client.asking import Asker, words_for_denied
+from cosignet.client.asking import Asker, Forbidden, words_for_agent
 from cosignet.client.jsonrpc import (
     CALL,
     CANCELLED,
@@ -125,7 +125,8 @@ class Gate:
             self.upstream.send(line)
         elif verdict.then is Then.DENY:
             self.tell("denied", tool=call.tool)
-            self.answer(refusal_line(call, words_for_denied(call.tool)))
+            forbidden = Forbidden(f"A rule denies this call of {call.tool}.")
+            self.answer(refusal_line(call, words_for_agent(forbidden)))
         elif self._calls is None:
             self.tell("would ask", tool=call.tool, arguments=call.params.get("arguments"))
             self.answer(refusal_line(call, _DRY))

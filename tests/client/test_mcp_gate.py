@@ -425,7 +425,7 @@ def test_a_dry_run_says_what_would_be_asked_and_runs_none_of_it(desk: Desk) -> N
     ("rules", "options", "words"),
     [
         ("", ["--", "true"], 'server = "NAME"'),
-        (RULES, [], "Behind which server"),
+        (RULES, [], "Before which server"),
         (RULES, ["--", "no-such-program"], "does not start"),
         ("server = 1", ["--", "true"], "has to be a str"),
     ],

@@ -10,6 +10,10 @@ def fill_mcp_gate(gate: argparse.ArgumentParser) -> None:
     gate.add_argument(
         "--dry-run", action="store_true", help="say what would be asked; ask nobody, run none of it"
     )
+    gate.add_argument("--url", help="the server's, if it is no command: https://…/mcp")
+    gate.add_argument(
+        "--bearer-env", metavar="VARIABLE", help="variable with the token that --url wants"
+    )
     gate.add_argument("command", nargs="*", metavar="COMMAND", help="the server's, after --")
 
 

@@ -11,10 +11,11 @@ from typing import BinaryIO, NoReturn
 from cosignet.cli.guard import visible
 from cosignet.client import Cosignet, CosignetError, PinFile, SetupIncomplete
 from cosignet.client.asking import Asker
-from cosignet.client.environment import read_settings
+from cosignet.client.environment import read_settings, variables
 from cosignet.client.guard import exit_code
 from cosignet.client.mcp_child import Child
 from cosignet.client.mcp_gate import MESSAGE_BYTES_MAX, Gate
+from cosignet.client.mcp_http import Remote
 from cosignet.client.rules import Rules, read_rules
 
 
@@ -30,20 +31,32 @@ def mcp_gate(options: argparse.Namespace) -> int:
 def _gate(options: argparse.Namespace) -> int:
     rules = read_rules(options.rules)
     asker = None if options.dry_run else asker_of(options, rules)
-    if not options.command:
-        raise SetupIncomplete("Behind which server? Write its command after --.")
-    child = Child(options.command)
+    upstream = _upstream(options)
     voice = Voice(options.json)
-    gate = Gate(rules, child, voice.answer, asker, voice.tell)
+    gate = Gate(rules, upstream, voice.answer, asker, voice.tell)
     signal.signal(signal.SIGTERM, _interrupt)
     threading.Thread(target=_listen, args=(gate,), daemon=True).start()
     try:
-        for line in child.lines():
+        for line in upstream.lines():
             voice.answer(line)
             gate.heard(line)
     finally:
         gate.end()
-    return child.status
+    return upstream.status
+
+
+def _upstream(options: argparse.Namespace) -> Child | Remote:
+    if bool(options.command) == bool(options.url):
+        words = "Before which server? Write its command after --, or give --url."
+        raise SetupIncomplete(words)
+    if options.command:
+        return Child(options.command)
+    bearer = None
+    if options.bearer_env is not None:
+        bearer = variables([options.bearer_env])[options.bearer_env]
+        if not bearer or not bearer.isascii() or not bearer.isprintable():
+            raise SetupIncomplete(f"{options.bearer_env} holds no token.")
+    return Remote(options.url, bearer)
 
 
 def asker_of(options: argparse.Namespace, rules: Rules) -> Asker:

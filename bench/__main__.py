@@ -14,6 +14,7 @@ from bench import log
 from bench.cast import registered
 from bench.deliveries import delay_beside_a_hanging_one, deliveries
 from bench.figures import TINY, Bench, Cost, Load, Size, fresh_memory, helps, starts
+from bench.gate import gated_calls
 from bench.mcp import calls
 from bench.postgres import creations as postgres_creations
 from bench.postgres import database
@@ -52,6 +53,7 @@ def _measure(size: Size, folder: Path, only: str) -> None:
             "cosignet --help": lambda: helps(size),
             "memory, fresh": lambda: fresh_memory(folder),
             **verifiers(size),
+            "a call through the gate": lambda: gated_calls(size, folder),
         },
     )
     with cosignet(folder) as server:

@@ -31,6 +31,8 @@ class Size:
     reads: int = 6_000
     approvals: int = 1_200
     calls: int = 1_000
+    passed: int = 50
+    """Calls through the gate, one after the other."""
     starts: int = 5
     deliveries: int = 1_500
     delays: int = 300
@@ -52,6 +54,7 @@ TINY = Size(
     reads=3,
     approvals=3,
     calls=3,
+    passed=3,
     starts=1,
     deliveries=3,
     delays=3,

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.authenticator import base64url
 from tests.client.faulty import APPROVER, passkey
+from tests.client.stdio import PLAIN, StdioAgent, refused
 from tests.conftest import NODE
 
 from cosignet.client import (
@@ -191,6 +192,34 @@ def by_guard(asking: Asking) -> Did:
     return by_program([sys.executable, "-c", GUARD, "guard", *options, *ONE_RUN], asking)
 
 
+BY_WORDS = {
+    "REJECTED": "rejected",
+    "EXPIRED": "expired",
+    "WITHDRAWN": "cancelled",
+    "UNAVAILABLE": "unavailable",
+    "NOT BELIEVED": "evidence",
+    "NOT ASKED": "refused",
+}
+
+
+def by_mcp_gate(asking: Asking) -> Did:
+    """Call a tool through the gate; the server behind it writes down what it is sent."""
+    received = asking.folder / "received"
+    rules = f'server = "plain"\nttl_seconds = {asking.ttl}\n'
+    gate = [sys.executable, "-c", GUARD, "mcp-gate", "--json"]
+    environ = program_environ(asking)
+    with StdioAgent(asking.folder, rules, [*PLAIN, received], gate=gate, **environ) as agent:
+        result = agent.result(agent.call("refund", PAYLOAD))
+    calls = received.read_bytes().splitlines() if received.exists() else []
+    for call in calls:
+        assert json.loads(call)["params"] == {"name": "refund", "arguments": PAYLOAD}
+    if not result["isError"]:
+        return Did(len(calls), "ran")
+    words = refused(result)
+    verdict = next(verdict for said, verdict in BY_WORDS.items() if said in words)
+    return Did(len(calls), verdict, words)
+
+
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 IMPATIENT = {
     "REQUEST_SECONDS=10 WAIT_SECONDS=25 GRACE_SECONDS=5 AFTER_SECONDS=30 PAUSE_TENTHS_MAX=200": (
@@ -255,6 +284,7 @@ CLIENTS: dict[str, Client] = {
     "Python, decorator": by_decorator,
     "TypeScript": by_typescript,
     "cosignet guard": by_guard,
+    "cosignet mcp-gate": by_mcp_gate,
     "cosignet-guard.sh, python3": by_shell_guard,
     "cosignet-guard.sh, jq": partial(by_shell_guard, **BY_JQ),
     "gate.sh, python3": by_gate,

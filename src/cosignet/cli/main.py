@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from cosignet import __version__
+from cosignet.cli.before_agents import fill_hook, fill_mcp_gate
 from cosignet.core.access import (
     DEFAULT_SCOPES,
     OVERLAP_SECONDS_DEFAULT,
@@ -106,6 +107,10 @@ def parser() -> argparse.ArgumentParser:
         "--replace", action="store_true", help="overwrite the store that is there now"
     )
     _fill_guard(_add(commands.add_parser, "guard", "guard.guard", "Run a command once approved."))
+    words = "Stand before an MCP server, and ask before calls that rules name."
+    fill_mcp_gate(_add(commands.add_parser, "mcp-gate", "mcp_gate.mcp_gate", words))
+    words = "Decide, for a coding agent, whether a tool may run; all but a clear yes denies."
+    fill_hook(_add(commands.add_parser, "hook", "hook.hook", words))
     words = "Check the evidence of a decision; trust whom you name, nobody else."
     _fill_verify(_add(commands.add_parser, "verify", "verifying.verify", words))
     for name, words, fill in (

@@ -9,9 +9,10 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from cosignet import __version__
@@ -40,6 +41,13 @@ class Answer:
     """Seconds the server wants to be left alone; 0 if it does not say."""
 
 
+def is_private(url: str) -> bool:
+    """Whether what is sent there is read by nobody between: https, or this machine."""
+    parts = urlsplit(url)
+    here = parts.scheme == "http" and parts.hostname in LOCAL
+    return bool(parts.hostname) and (parts.scheme == "https" or here)
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """A server and the key that it knows us by. The key goes to that server alone."""
@@ -49,8 +57,7 @@ class Door:
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
-        private = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOCAL)
-        if not url.hostname or not private or url.query or url.fragment:
+        if not is_private(self.base_url) or url.query or url.fragment:
             raise SetupIncomplete(
                 f"COSIGNET_BASE_URL is {self.base_url!r}. Give an https:// URL; http:// is for"
                 " localhost alone."
@@ -128,6 +135,45 @@ def send(
         return _read(connection.getresponse())
     except (OSError, http.client.HTTPException, ValueError) as error:
         # A name or an error text never carries the key: it is in a header alone.
+        raise Unheard(str(error) or type(error).__name__) from None
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that comes bit by bit."""
+
+    status: int
+    kind: str
+    """Its media type, without parameters."""
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    data: BinaryIO
+
+
+@contextmanager
+def streamed(
+    method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, seconds: float
+) -> Generator[Stream]:
+    """Send one request within `seconds`; yield an answer that may take as long as it wants.
+
+    Raises:
+        Unheard: there is no connection, or it broke while the answer was read.
+    """
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = make(parts.hostname or "", parts.port, timeout=seconds)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request(method, target, body, dict(headers))
+        connection.sock.settimeout(None)
+        response = connection.getresponse()
+        said = {name.lower(): value for name, value in response.getheaders()}
+        kind = response.headers.get_content_type()
+        yield Stream(response.status, kind, said, cast(BinaryIO, response))
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unheard(str(error) or type(error).__name__) from None
     finally:
         connection.close()

@@ -51,6 +51,11 @@ def variables(names: list[str], environ: Mapping[str, str] = os.environ) -> dict
     return {name: environ.get(name) for name in names}
 
 
+def without_ours(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment for a program that is not trusted with the client's settings."""
+    return {name: value for name, value in environ.items() if not name.startswith("COSIGNET_")}
+
+
 def _from_file(path: str | None) -> str:
     if not path:
         return ""

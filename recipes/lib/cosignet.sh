@@ -18,8 +18,14 @@ summary() { :; } # what a script wants done with its last words
 die() { local status=$1; shift; say "$*"; summary "$*"; exit "$status"; }
 forged() { die "$EVIDENCE" "This approval is not believed: $1. Nothing was run."; }
 
+no_log() {
+  die "$USAGE" 'The scripts do not check the log. Use cosignet guard, or leave out --log-key and' \
+    'COSIGNET_LOG_VKEY. Nothing was run.'
+}
+
 need() {
   local missing=()
+  [[ -z ${COSIGNET_LOG_VKEY:-} ]] || no_log
   for program in curl openssl; do command -v "$program" >/dev/null || missing+=("$program"); done
   command -v python3 >/dev/null || command -v jq >/dev/null || missing+=('python3 or jq')
   ((${#missing[@]} == 0)) || die "$USAGE" "Missing: ${missing[*]}. Nothing was run."

@@ -8,7 +8,7 @@ const SHAPES = {
   [-257]: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
 } as const;
 
-/** Return why a signature is not that key's; undefined once it was verified. */
+// Return why a signature is not that key's; undefined once it was verified.
 export async function refuteSignature(
   algorithm: number, spki: Bytes, signature: Bytes, data: Bytes,
 ): Promise<string | undefined> {
@@ -25,7 +25,7 @@ export async function refuteSignature(
   }
 }
 
-/** ECDSA's two integers in strict DER (X.690, section 8.3) as the 64 bytes that WebCrypto takes. */
+// ECDSA's two integers in strict DER (X.690, section 8.3) as the 64 bytes that WebCrypto takes.
 function fromDer(der: Bytes): Bytes | undefined {
   if (der[0] !== 0x30 || der[1] !== der.length - 2 || der.length > 72) return undefined;
   const r = integer(der, 2);

@@ -8,6 +8,7 @@ import {
   canonicalPayload, challenge48, contextHash, Cosignet, firstUse, parseContext, PayloadRefused,
   pinnedKeys, pinsOf, SetupIncomplete, verifyEvidence, verifyWebhookSignature, type Evidence,
 } from "../src/index.ts";
+import { parseLogKey, rootOf, verifyHead } from "../src/log.ts";
 import { verifyCredential } from "../src/trust.ts";
 
 const VECTORS = new URL("../../../vectors/", import.meta.url);
@@ -46,6 +47,38 @@ test("challenges have these bytes", async () => {
     const hash = await sha256(inputs.payloadText);
     const made = await challenge48(inputs.purpose, inputs.contextText, hash);
     assert.equal(base64url(made), want.challenge, desc);
+  }
+});
+
+const fromHex = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
+
+test("proofs lead to the root that they lead to", async () => {
+  for (const { inputs, want, desc } of cases("inclusion", 280)) {
+    const { leafHash, index, size, proof, root } = inputs;
+    if (leafHash === undefined) continue;
+    const found = await rootOf(fromHex(leafHash), index, size, proof.map(fromHex));
+    assert.equal(found === root, want !== undefined, desc);
+  }
+});
+
+test("keys of logs are read or refused", () => {
+  for (const { inputs, want, desc } of cases("vkey", 20)) {
+    if (want === undefined) {
+      assert.throws(() => parseLogKey(inputs.vkey), SetupIncomplete, desc);
+      continue;
+    }
+    const { name, id, key } = parseLogKey(inputs.vkey);
+    assert.deepEqual({ name, keyId: id, publicKey: hex(key) }, want, desc);
+  }
+});
+
+test("heads are signed by a key that is known, or refused", async () => {
+  for (const { inputs, want, desc } of cases("note", 45)) {
+    const keys = inputs.vkeys.map(parseLogKey);
+    const isHead = want?.size !== undefined && keys.some((key: any) => key.name === want.origin);
+    const head = await verifyHead(inputs.note, keys).catch((error) => error.code);
+    const { size, root } = want ?? {};
+    assert.deepEqual(head, isHead ? { size, root } : "log_proof", desc);
   }
 });
 

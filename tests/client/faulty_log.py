@@ -211,6 +211,9 @@ LOG_FAULTS: dict[str, Fault] = {
     "another log's head, signed by ours, too": evidence(told_as_ours),
     "an old head": evidence(old_head),
     "another head of that size": evidence(another_head),
+    "a head signed under another name": evidence(
+        proof_edited(lambda lines: [*lines[:-2], lines[-2].replace(NAME, "x"), ""])
+    ),
     "a head that nobody signed": evidence(proof_edited(lambda lines: [*lines[:-2], ""])),
     # Whether the entry is under it.
     "the proof of another entry": evidence(another_entry),

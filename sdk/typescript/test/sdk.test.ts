@@ -9,6 +9,7 @@ import {
   pinnedKeys, pinsOf, SetupIncomplete, verifyEvidence, verifyWebhookSignature, type Evidence,
 } from "../src/index.ts";
 import { parseLogKey, rootOf, verifyHead } from "../src/log.ts";
+import { refuteSignature } from "../src/signature.ts";
 import { verifyCredential } from "../src/trust.ts";
 
 const VECTORS = new URL("../../../vectors/", import.meta.url);
@@ -79,6 +80,15 @@ test("heads are signed by a key that is known, or refused", async () => {
     const head = await verifyHead(inputs.note, keys).catch((error) => error.code);
     const { size, root } = want ?? {};
     assert.deepEqual(head, isHead ? { size, root } : "log_proof", desc);
+  }
+});
+
+test("a signature is that key's or is refused", async () => {
+  for (const { inputs, want, desc } of cases("signature", 95)) {
+    const { algorithm, publicKeySpki, signature, data } = inputs;
+    const parts = [publicKeySpki, signature, data].map(fromHex) as [any, any, any];
+    const why = await refuteSignature(algorithm, ...parts);
+    assert.equal(why === undefined, want !== undefined, `${desc} (${algorithm}): ${why}`);
   }
 });
 

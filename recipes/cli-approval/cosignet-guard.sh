@@ -16,6 +16,7 @@ while (($#)); do
     --action) ACTION=${2-} && shift 2 ;;
     --ttl) TTL=${2-} && shift 2 ;;
     --risk) RISK=${2-} && shift 2 ;;
+    --log-key) no_log ;;
     --) shift && break ;;
     *) die "$USAGE" 'Usage: cosignet-guard.sh --user NAME [--action TEXT] [--ttl SECONDS]' \
       '[--risk normal|high] -- COMMAND …' ;;

@@ -18,8 +18,14 @@ summary() { :; } # what a script wants done with its last words
 die() { local status=$1; shift; say "$*"; summary "$*"; exit "$status"; }
 forged() { die "$EVIDENCE" "This approval is not believed: $1. Nothing was run."; }
 
+no_log() {
+  die "$USAGE" 'The scripts do not check the log. Use cosignet guard, or leave out --log-key and' \
+    'COSIGNET_LOG_VKEY. Nothing was run.'
+}
+
 need() {
   local missing=()
+  [[ -z ${COSIGNET_LOG_VKEY:-} ]] || no_log
   for program in curl openssl; do command -v "$program" >/dev/null || missing+=("$program"); done
   command -v python3 >/dev/null || command -v jq >/dev/null || missing+=('python3 or jq')
   ((${#missing[@]} == 0)) || die "$USAGE" "Missing: ${missing[*]}. Nothing was run."
@@ -235,7 +241,9 @@ verify_decision() {
   must 'it names several passkeys' "$d_rawAssertion_id $d_rawAssertion_rawId $d_credentialId" \
     "$d_credential_id $d_credential_id $d_credential_id"
   verify_key "$origin" "$d_credential_publicKeySpki"
+  openssl dgst -sha256 -binary "$WORK/client" | cat "$WORK/data" - >"$WORK/signed"
   verify_signature "$d_credential_publicKeySpki" "$d_credential_algorithm"
+  believe_first_use
   [[ -z $d_consumedAt ]] || forged 'it was used before'
 }
 
@@ -306,21 +314,26 @@ believe_first_use() { # once the signature is verified
     "the approver's own list: $d_credential_id. It is kept in $FIRST_USE."
 }
 
-verify_signature() { # KEY ALGORITHM
+verify_digest() {
+  openssl dgst -sha256 -verify "$WORK/key" -signature "$WORK/signature" "$WORK/signed"
+}
+
+verify_signature() { # KEY ALGORITHM: $WORK/signature is its own, over $WORK/signed
   unbase64url "$1" "$WORK/spki" || forged 'its key is malformed'
   openssl pkey -pubin -inform DER -in "$WORK/spki" -out "$WORK/key" 2>/dev/null ||
     forged 'its key is none'
-  openssl dgst -sha256 -binary "$WORK/client" | cat "$WORK/data" - >"$WORK/signed"
+  openssl pkey -pubin -in "$WORK/key" -outform DER 2>/dev/null | cmp -s - "$WORK/spki" ||
+    forged 'its key has another spelling'
   case $2/$1 in
-    -7/MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE* | -257/MIIB?jANBgkqhkiG9w0BAQEFAAOCA* | \
-      -257/MIIC?jANBgkqhkiG9w0BAQEFAAOCA*)
-      openssl dgst -sha256 -verify "$WORK/key" -signature "$WORK/signature" "$WORK/signed" ;;
+    -7/MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE*) verify_digest ;;
+    # openssl reads as many bytes of it as the key has; what follows would go unseen.
+    -257/MIIB?jANBgkqhkiG9w0BAQEFAAOCA* | -257/MIIC?jANBgkqhkiG9w0BAQEFAAOCA*)
+      (($(wc -c <"$WORK/signature") == $(wc -c <"$WORK/spki") - 38)) && verify_digest ;;
     -8/MCowBQYDK2VwAyEA*)
       openssl pkeyutl -verify -pubin -inkey "$WORK/key" -rawin -in "$WORK/signed" \
         -sigfile "$WORK/signature" ;;
     *) forged 'its key is of another kind' ;;
   esac >/dev/null 2>&1 || forged 'the signature is not that key'"'"'s'
-  believe_first_use
 }
 
 # --- The way through ------------------------------------------------------------------------------

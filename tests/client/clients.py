@@ -59,6 +59,8 @@ class Asking:
     key: str = "cosk_test"
     pin: str = base64url(passkey(APPROVER).spki)
     """The passkey that is believed to be the approver's."""
+    log_keys: tuple[str, ...] = ()
+    """Verifier keys of the log that an approval has to be in."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,13 @@ class Did:
 def python_client(asking: Asking) -> Cosignet:
     """Return the client under test."""
     trust = PinnedKeys({APPROVER: [asking.pin]})
-    return Cosignet(api_key=asking.key, base_url=asking.url, trust=trust, timing=QUICK)
+    return Cosignet(
+        api_key=asking.key,
+        base_url=asking.url,
+        trust=trust,
+        log_keys=asking.log_keys,
+        timing=QUICK,
+    )
 
 
 def judged(work: Callable[[list[Any]], object]) -> Did:
@@ -188,7 +196,8 @@ ONE_RUN = ["tee", "-a", "marks", "two words", "$(false) `x` \"' \\ é"]
 
 
 def by_guard(asking: Asking) -> Did:
-    options = ["--ttl", str(asking.ttl), "--action", ACTION, "--env", "one", "--"]
+    options = ["--ttl", str(asking.ttl), "--action", ACTION, "--env", "one"]
+    options += [word for key in asking.log_keys for word in ("--log-key", key)] + ["--"]
     return by_program([sys.executable, "-c", GUARD, "guard", *options, *ONE_RUN], asking)
 
 
@@ -260,8 +269,9 @@ SDK = RECIPES.parent / "sdk" / "typescript"
 
 
 def by_typescript(asking: Asking) -> Did:
+    arguments = [asking.url, str(asking.ttl), asking.pin, asking.key, *asking.log_keys]
     ran = subprocess.run(
-        [NODE, SDK / "test" / "gate.ts", asking.url, str(asking.ttl), asking.pin, asking.key],
+        [NODE, SDK / "test" / "gate.ts", *arguments],
         cwd=asking.folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,

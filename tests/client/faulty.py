@@ -59,6 +59,9 @@ class Case:
     payload_text: str
     id: str = field(default_factory=lambda: str(uuid4()))
     created_at: int = field(default_factory=lambda: int(time.time() * 1000))
+    evidence_id: str = field(default_factory=lambda: str(uuid4()))
+    told: JSON = field(default_factory=dict[str, Any])
+    """What the last reading said; the log has that."""
     token: str | None = None
     consumed_at: str | None = None
 
@@ -164,14 +167,14 @@ class Case:
                 "publicKeySpki": base64url(shown.spki),
             },
             rawAssertion=assertion,
-            **changes,
+            **{"evidenceId": self.evidence_id} | changes,
         )
 
 
 Transport = Literal[
     "", "drop", "500", "503", "404", "half", "drip", "words", "twice", "list", "away"
 ]
-Step = Literal["create", "read", "consume", "outcome"]
+Step = Literal["create", "read", "log", "consume", "outcome"]
 Tell = Callable[[Case], JSON]
 
 
@@ -194,6 +197,8 @@ class Fault:
     skew: float = 0
     """Seconds by which this server's clock is ahead."""
     ttl: int = 3
+    log: Tell | None = None
+    """What the log says of the case; None: clients are not told to ask it."""
     loosely: Verdict | None = None
     """What a client may make of it that reads JSON with a tool that is less strict."""
 
@@ -233,7 +238,7 @@ class Server:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                Talk(outer, self, "read").hold()
+                Talk(outer, self, "log" if "/entries/" in self.path else "read").hold()
 
             def do_POST(self) -> None:
                 last = self.path.rpartition("/")[2]
@@ -270,6 +275,8 @@ class Talk:
         if self.step == "create":
             return 201, self.create(request, raw)
         parts = self.http.path.partition("?")[0].split("/")
+        if self.step == "log":
+            return self.logged(parts[4])
         case = self.server.cases.get(parts[3])
         if case is None:
             return 404, {"code": "not_found", "title": "Nothing is here under that name."}
@@ -280,7 +287,13 @@ class Talk:
             return 200, {"id": case.id, "outcome": {**request, "at": rfc3339(case.created_at)}}
         if self.step == "cancel":
             return 200, case.full("expired", cancelledAt=rfc3339(case.created_at))
-        return 200, self.server.fault.tell(case)
+        case.told = self.server.fault.tell(case)
+        return 200, case.told
+
+    def logged(self, evidence_id: str) -> tuple[int, JSON]:
+        [case] = [one for one in self.server.cases.values() if one.evidence_id == evidence_id]
+        assert self.server.fault.log is not None
+        return 200, self.server.fault.log(case)
 
     def create(self, request: JSON, raw: bytes) -> JSON:
         self.server.keys.append(self.http.headers.get("Idempotency-Key"))

@@ -12,14 +12,19 @@ import pytest
 from tests.authenticator import EDDSA, RS256, Authenticator, base64url
 from tests.client.clients import CLIENTS, Asking, Client, Did
 from tests.client.faulty import FAULTS, Case, Fault, Server
+from tests.client.faulty_log import LOG_FAULTS, VKEY
 
 AT_ONCE = 12
+ALL_FAULTS = FAULTS | LOG_FAULTS
+CHECKS_NO_LOG = "checks no log"
+"""What the scripts are: they refuse to be told a log's key (test_recipes.py)."""
 TABLE = Path(__file__).parent.parent.parent / ".build" / "faults.md"
 
 
 def attempt(client: Client, fault: Fault, folder: Path) -> tuple[Did, Server]:
     with Server(fault) as server:
-        return client(Asking(server.url, fault.ttl, folder)), server
+        log_keys = () if fault.log is None else (VKEY,)
+        return client(Asking(server.url, fault.ttl, folder, log_keys=log_keys)), server
 
 
 def wrong(name: str, fault: Fault, did: Did, server: Server) -> str | None:
@@ -46,7 +51,10 @@ def verdicts() -> Iterator[dict[str, dict[str, str]]]:
     made: dict[str, dict[str, str]] = {}
     yield made
     rows = [["fault", *made], ["---"] * (len(made) + 1)]
-    rows += [[fault, *(column[fault] for column in made.values())] for fault in FAULTS]
+    rows += [
+        [fault, *(column.get(fault, CHECKS_NO_LOG) for column in made.values())]
+        for fault in ALL_FAULTS
+    ]
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text("".join(f"| {' | '.join(row)} |\n" for row in rows))
 
@@ -63,7 +71,8 @@ def test_a_client_fails_closed(
         return name, did, wrong(name, fault, did, server)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(judge, FAULTS.items()))
+        faults = FAULTS if ".sh" in named else ALL_FAULTS
+        results = list(pool.map(judge, faults.items()))
     verdicts[named] = {name: did.verdict for name, did, _ in results}
     complaints = [words for _, _, words in results if words]
     assert not complaints, "\n".join(complaints)
@@ -84,8 +93,9 @@ def test_every_kind_of_passkey_is_verified(named: str, algorithm: int, tmp_path:
 
 
 def test_the_table_holds_every_kind_of_end() -> None:
-    assert {fault.want for fault in FAULTS.values()} == {
+    assert {fault.want for fault in ALL_FAULTS.values()} == {
         *("ran", "rejected", "expired", "cancelled"),
         *("undecided", "unavailable", "evidence", "refused"),
     }
     assert len(FAULTS) > 90
+    assert len(LOG_FAULTS) > 45

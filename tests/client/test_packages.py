@@ -86,20 +86,29 @@ def live(tmp_path: Path) -> Iterator[Live]:
         yield server
 
 
-def test_the_npm_package_alone_does_what_its_page_shows(live: Live, tmp_path: Path) -> None:
-    package, project = tmp_path / "package", tmp_path / "project"
+def npm(*command: str | Path, cwd: Path) -> None:
+    quiet = ["--ignore-scripts", "--offline", "--no-audit", "--no-fund", "--silent"]
+    run(NODE, NPM, *command, *quiet, cwd=cwd, npm_config_cache=str(cwd / "npm"), HOME=str(cwd))
+
+
+def pack(folder: Path) -> Path:
+    """Return the npm package."""
+    package = folder / "packing"
     package.mkdir()
-    project.mkdir()
     for name in ("package.json", "README.md"):
         shutil.copy(SDK / name, package)
-    run(NODE, Path(__file__).parent / "strip.mjs", SDK / "src", package / "dist", cwd=tmp_path)
-    quiet = ["--ignore-scripts", "--offline", "--no-audit", "--no-fund", "--silent"]
-    home = {"npm_config_cache": str(tmp_path / "npm"), "HOME": str(tmp_path)}
-    run(NODE, NPM, "pack", *quiet, cwd=package, **home)
+    run(NODE, Path(__file__).parent / "strip.mjs", SDK / "src", package / "dist", cwd=folder)
+    npm("pack", cwd=package)
     [packed] = package.glob("*.tgz")
+    return packed
+
+
+def test_the_npm_package_alone_does_what_its_page_shows(live: Live, tmp_path: Path) -> None:
+    packed, project = pack(tmp_path), tmp_path / "project"
     assert packed.stat().st_size <= PACKED_BYTES_MAX
+    project.mkdir()
     (project / "package.json").write_text('{"name": "empty", "private": true, "type": "module"}')
-    run(NODE, NPM, "install", *quiet, packed, cwd=project, **home)
+    npm("install", packed, cwd=project)
     installed = [path.name for path in (project / "node_modules").glob("[!.]*/*")]
     assert installed == ["sdk"]
     [(_, snippet)] = [step for step in steps(SDK / "README.md") if step[0] == "js"]

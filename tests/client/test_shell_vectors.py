@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.authenticator import base64url
 from tests.client.clients import BY_JQ, RECIPES
 from tests.test_vectors import CASES
 
@@ -22,6 +23,15 @@ CHALLENGES = """
 for file in "$WORK"/*.case; do
   cp "$file" "$WORK/context"
   challenge "$(sha256 <"${file%.case}.payload")" && echo
+done
+"""
+
+SIGNATURES = """
+set +e
+say() { :; }
+for folder in "$WORK"/*.case; do
+  (WORK=$folder; verify_signature "$(cat "$folder/key")" "$(cat "$folder/algorithm")")
+  echo "$?"
 done
 """
 
@@ -86,3 +96,21 @@ def test_challenges_have_these_bytes(tmp_path: Path) -> None:
         (tmp_path / f"{name}.payload").write_text(case["inputs"]["payloadText"])
     assert shell(CHALLENGES, tmp_path) == [case["want"]["challenge"] for _, case in cases]
     assert len(cases) > 15
+
+
+def test_signatures_are_that_keys_or_refused(tmp_path: Path) -> None:
+    cases = sorted(CASES["signature"].items())
+    for name, case in cases:
+        folder = tmp_path / f"{name}.case"
+        folder.mkdir()
+        inputs = case["inputs"]
+        (folder / "key").write_text(base64url(bytes.fromhex(inputs["publicKeySpki"])))
+        (folder / "algorithm").write_text(str(inputs["algorithm"]))
+        (folder / "signature").write_bytes(bytes.fromhex(inputs["signature"]))
+        (folder / "signed").write_bytes(bytes.fromhex(inputs["data"]))
+    wrong = [
+        name
+        for (name, case), said in zip(cases, shell(SIGNATURES, tmp_path), strict=True)
+        if (said == "0") != ("want" in case)
+    ]
+    assert wrong == []

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.authenticator import EDDSA, ES256, RS256, Authenticator, rsa_key
+from tests.test_vectors import Case, each
 
 from cosignet.client import library, signatures
 from cosignet.client.signatures import (
@@ -46,6 +47,15 @@ def accepts(fits: Arithmetic, algorithm: int, spki: bytes, signature: bytes, dat
 
 def test_the_library_is_taken_where_it_is_installed() -> None:
     assert signatures.ARITHMETIC is library.signature_fits
+
+
+@each("signature")
+def test_a_signature_is_that_keys_or_is_refused(case: Case, fits: Arithmetic) -> None:
+    inputs = case["inputs"]
+    spki, signature, data = (
+        bytes.fromhex(inputs[name]) for name in ("publicKeySpki", "signature", "data")
+    )
+    assert accepts(fits, inputs["algorithm"], spki, signature, data) == ("want" in case)
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason=f"Wycheproof's files are not in {FOLDER}")

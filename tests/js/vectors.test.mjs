@@ -6,6 +6,7 @@ import { test } from "node:test";
 import {
   base64url, challenge48, contextHash, hex, Mismatch, parseContext, payloadHash, sha256, utf8,
 } from "../../src/cosignet/server/web/static/verify.js";
+import { verifyEd25519 } from "../../src/cosignet/server/web/static/ed25519.js";
 
 const VECTORS = new URL("../../vectors/", import.meta.url);
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
@@ -183,4 +184,14 @@ each("assertion", 10, async ({ inputs, want }) => {
   const parts = [inputs.clientDataJSON, inputs.authenticatorData, inputs.signature];
   const hashes = await Promise.all(parts.map((part) => sha256(fromHex(part))));
   assert.equal(await sha256Hex(...hashes), want.sha256);
+});
+
+// Where a browser has no Ed25519 of its own; the other kinds of key it leaves to WebCrypto.
+const ED25519_SPKI = /^302a300506032b6570032100([0-9a-f]{64})$/;
+each("signature", 95, async ({ inputs, want }) => {
+  const [, key] = ED25519_SPKI.exec(inputs.publicKeySpki) ?? [];
+  if (inputs.algorithm !== -8 || key === undefined) return;
+  const parts = [key, inputs.signature, inputs.data].map((text) => Buffer.from(text, "hex"));
+  const found = await verifyEd25519(...parts.map((part) => Uint8Array.from(part)));
+  assert.equal(found, want !== undefined);
 });

@@ -1,6 +1,6 @@
 // What is signed besides the payload, and the 48 bytes made of both (docs/security-model.md).
 
-import { concat, sha256, type Bytes } from "./bytes.ts";
+import { concat, sha256 } from "./bytes.ts";
 
 const KEYS = ["v", "purpose", "confirmation", "org", "action", "approver", "approverId", "requester",
   "requesterKeyId", "rpId", "origin", "createdAt", "expiresAt", "quorum", "policy", "risk", "reveal",
@@ -46,14 +46,14 @@ export function parseContext(text: string): Context | undefined {
   return canonical && KEYS.every((key) => isKind(key, members[key])) ? (value as Context) : undefined;
 }
 
-export function contextHash(text: string): Promise<Bytes> {
+export function contextHash(text: string): Promise<Uint8Array<ArrayBuffer>> {
   return sha256(CONTEXT_DOMAIN, text);
 }
 
 /** The 48 bytes a passkey signs: nonce(16) ‖ SHA-256(payload)(32), or a tagged hash of that. */
 export async function challenge48(
   purpose: "approve" | "reject", contextText: string, payloadHash: Uint8Array,
-): Promise<Bytes> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const nonce = (await contextHash(contextText)).slice(0, NONCE_BYTES);
   return concat(nonce, purpose === "approve" ? payloadHash : await sha256(REJECT_DOMAIN, payloadHash));
 }

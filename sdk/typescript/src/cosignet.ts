@@ -2,10 +2,12 @@
 
 import { base64url, hex, sha256, webcrypto } from "./bytes.ts";
 import { Approval, Decision, type Status } from "./decision.ts";
-import { Door, TIMING, type Timing } from "./door.ts";
-import { CosignetError, EvidenceRefused, RequestRefused, type Unavailable } from "./errors.ts";
-import { verifyEvidence, type Expected } from "./evidence.ts";
+import { Door, sleep } from "./door.ts";
+import { CosignetError, EvidenceRefused, RequestRefused, Unavailable } from "./errors.ts";
+import { verifyEvidence, type Evidence, type Expected } from "./evidence.ts";
+import { parseLogKey, verifyLogged, type LogKey } from "./log.ts";
 import { canonicalPayload, type JsonObject } from "./payload.ts";
+import { TIMING, type Timing } from "./timing.ts";
 import { firstUse, pinnedKeys, verifyCredential, type Pins } from "./trust.ts";
 
 const PATH = "/api/confirmations";
@@ -22,6 +24,11 @@ export interface Options {
   approverKeys?: Readonly<Record<string, readonly string[]>>;
   /** Where else pins are kept. Without either, the first key of each approver is believed, loudly. */
   pins?: Pins;
+  /**
+   * Verifier keys of the log. Where any is given, an approval has to be in the log under a head that
+   * one of them signed, and is waited for until it is.
+   */
+  logKeys?: readonly string[];
   timing?: Partial<Timing>;
   /** Called once after some failures in a row, to alert somebody. */
   onUnavailable?: (unavailable: Unavailable) => void;
@@ -61,6 +68,7 @@ export class Cosignet {
   readonly #pins: Pins;
   readonly #warn: (words: string) => void;
   readonly #origin: string;
+  readonly #logKeys: readonly LogKey[];
   readonly #used = new Set<string>();
 
   constructor(options: Options) {
@@ -70,6 +78,7 @@ export class Cosignet {
       options.fetch ?? fetch, this.#timing, options.onUnavailable ?? (() => {}), this.#warn);
     this.#origin = options.origin ?? this.#door.origin;
     this.#pins = options.approverKeys ? pinnedKeys(options.approverKeys) : options.pins ?? firstUse();
+    this.#logKeys = (options.logKeys ?? []).map(parseLogKey);
   }
 
   /**
@@ -123,17 +132,43 @@ export class Cosignet {
       const path = `${PATH}/${encodeURIComponent(asked.id)}?wait=${holds}`;
       const answer = await this.#door.ask({ method: "GET", path, holds }, asked.deadline,
         (it) => it.id === asked.id && STATUSES.includes(it.status), signal);
-      if (answer.status !== "pending") return this.#decision(answer, asked.expected);
+      if (answer.status !== "pending") return this.#decision(answer, asked.expected, signal);
       if (left <= 0) return new Decision(answer);
     }
   }
 
-  async #decision(answer: JsonObject, expected: Expected): Promise<Decision> {
+  async #decision(
+    answer: JsonObject, expected: Expected, signal?: AbortSignal,
+  ): Promise<Decision> {
     if ((answer.status as Status) !== "approved") return new Decision(answer);
     const evidence = await verifyEvidence(answer, expected);
     await verifyCredential(this.#pins, evidence, this.#warn);
     if (answer.consumedAt !== null || this.#used.has(expected.confirmation)) throw usedBefore();
+    if (this.#logKeys.length > 0) await this.#verifyLogged(answer, evidence, signal);
     return new Decision(answer, new Approval(expected.confirmation, evidence, await token()));
+  }
+
+  /** Wait until the log has signed a head over an approval, and verify that it did. */
+  async #verifyLogged(answer: JsonObject, evidence: Evidence, signal?: AbortSignal): Promise<void> {
+    const { evidenceId } = answer;
+    if (typeof evidenceId !== "string") throw notLogged("it names no evidence");
+    const path = `/public/log/entries/${encodeURIComponent(evidenceId)}/verification`;
+    const deadline = this.#after();
+    try {
+      for (;;) {
+        const bundle = await this.#door.ask({ method: "GET", path }, deadline, () => true, signal);
+        if (bundle.state !== "pending") {
+          return await verifyLogged(bundle, answer, evidence, this.#logKeys);
+        }
+        if (performance.now() + 1000 * this.#timing.firstPause >= deadline) {
+          throw new Unavailable("it is approved, and the log has not signed that yet");
+        }
+        await sleep(1000 * this.#timing.firstPause, signal);
+      }
+    } catch (error) {
+      const isUnknown = error instanceof RequestRefused && error.status === 404;
+      throw isUnknown ? notLogged("the log has no entry of it") : error;
+    }
   }
 
   /**
@@ -206,6 +241,10 @@ export class Cosignet {
 
 async function token(): Promise<string> {
   return base64url((await webcrypto()).getRandomValues(new Uint8Array(24)));
+}
+
+function notLogged(why: string): EvidenceRefused {
+  return new EvidenceRefused("not_logged", why);
 }
 
 function usedBefore(): EvidenceRefused {

@@ -2,41 +2,18 @@
 
 import { RequestRefused, SetupIncomplete, Unavailable } from "./errors.ts";
 import type { JsonObject } from "./payload.ts";
+import type { Timing } from "./timing.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024;
 const LOCAL = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const AGAIN = new Set([408, 425, 429]);
-
-/** Seconds, but for `alertAfter`. */
-export interface Timing {
-  /** One request at most, without the time that it is asked to wait. */
-  request: number;
-  /** A long poll; 0 to 25. */
-  wait: number;
-  /** The longest pause after the first failure; doubled with each further one. */
-  firstPause: number;
-  longestPause: number;
-  /**
-   * How much longer than the deadline we listen, so that its end is heard from the server; and how
-   * long the last attempt has at least.
-   */
-  grace: number;
-  /** Consuming an approval, or reporting an outcome, all attempts together. */
-  after: number;
-  /** Failures in a row until `onUnavailable` is called. */
-  alertAfter: number;
-}
-
-export const TIMING: Readonly<Timing> = {
-  request: 10, wait: 25, firstPause: 0.5, longestPause: 20, grace: 5, after: 30, alertAfter: 3,
-};
 
 export interface Sent {
   method: "GET" | "POST";
   path: string;
   body?: string;
   idempotencyKey?: string;
-  /** How long the server is asked to hold it. */
+  // How long the server is asked to hold it.
   holds?: number;
 }
 
@@ -46,7 +23,7 @@ interface Answer {
   retryAfter: number;
 }
 
-/** There is no usable answer. */
+// There is no usable answer.
 class Unheard extends Error {}
 
 export class Door {
@@ -73,10 +50,8 @@ export class Door {
     this.#warn = warn;
   }
 
-  /**
-   * Ask until there is an answer that `accept` likes, or the deadline (performance.now()) comes.
-   * Throws RequestRefused, or Unavailable.
-   */
+  // Ask until there is an answer that `accept` likes, or the deadline (performance.now()) comes.
+  // Throws RequestRefused, or Unavailable.
   async ask(
     sent: Sent, deadline: number, accept: (body: JsonObject) => boolean, signal?: AbortSignal,
   ): Promise<JsonObject> {
@@ -103,7 +78,7 @@ export class Door {
     }
   }
 
-  /** One attempt. */
+  // One attempt.
   async once(sent: Sent, seconds: number, signal?: AbortSignal): Promise<Answer> {
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(new Error("no whole answer in time")), seconds * 1000);
@@ -115,7 +90,8 @@ export class Door {
         headers: this.#headers(sent),
         ...(sent.body === undefined ? {} : { body: sent.body }),
         redirect: "manual",
-        cache: "no-store",
+        // Some Workers throw at it, and keep nothing anyway.
+        ...("cache" in Request.prototype ? { cache: "no-store" } : {}),
         credentials: "omit",
         signal: stop.signal,
       });
@@ -137,7 +113,7 @@ export class Door {
     };
   }
 
-  /** Full jitter: any pause up to the bound, no shorter than the server asks for. */
+  // Full jitter: any pause up to the bound, no shorter than the server asks for.
   async #pause(
     reason: string, failures: number, asked: number, deadline: number, signal?: AbortSignal,
   ): Promise<void> {
@@ -203,7 +179,7 @@ function words(error: unknown): string {
   return cause?.message || message || "no connection";
 }
 
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(done, ms);
     function done(): void {

@@ -1,8 +1,9 @@
 // Whether an answer that says "approved" proves it: without the server's word for anything.
 
-import { base64url, fromBase64url, hex, sha256, type Bytes } from "./bytes.ts";
+import { base64url, concat, hex, sha256, type Bytes } from "./bytes.ts";
 import { challenge48, parseContext, type Context } from "./context.ts";
 import { EvidenceRefused } from "./errors.ts";
+import { bytes, must, object, text, type Members } from "./members.ts";
 import type { JsonObject } from "./payload.ts";
 import { refuteSignature } from "./signature.ts";
 
@@ -36,9 +37,9 @@ export interface Evidence {
   readonly context: Context;
   readonly payloadText: string;
   readonly credential: Credential;
+  /** What the log names the signature by (docs/log.md). */
+  readonly assertionHash: string;
 }
-
-type Members = Record<string, unknown>;
 
 /**
  * Verify an approved confirmation as GET answers it. Throws EvidenceRefused; `code` names the check.
@@ -68,11 +69,14 @@ export async function verifyEvidence(answer: JsonObject, expected: Expected): Pr
   verifyAuthenticatorData(data, await sha256(expected.rpId));
   // 6.
   const credential = readCredential(answer, assertion);
-  const signed = new Uint8Array([...data, ...(await sha256(clientData))]);
-  const key = bytes(credential as unknown as Members, "publicKeySpki");
-  const why = await refuteSignature(credential.algorithm, key, bytes(response, "signature"), signed);
+  const key = bytes({ ...credential }, "publicKeySpki");
+  const signature = bytes(response, "signature");
+  const hashes = await Promise.all([clientData, data, signature].map((part) => sha256(part)));
+  const signed = concat(data, hashes[0] ?? data);
+  const why = await refuteSignature(credential.algorithm, key, signature, signed);
   must(why === undefined, "signature", why ?? "");
-  return { context, payloadText: expected.payloadText, credential };
+  const assertionHash = hex(await sha256(...hashes));
+  return { context, payloadText: expected.payloadText, credential, assertionHash };
 }
 
 async function verifyPayload(answer: JsonObject, payloadText: string): Promise<Bytes> {
@@ -140,28 +144,4 @@ function readCredential(answer: JsonObject, assertion: Members): Credential {
   const { algorithm } = named;
   if (typeof algorithm !== "number") throw new EvidenceRefused("malformed", "algorithm is missing");
   return { id, algorithm, publicKeySpki: text(named, "publicKeySpki") };
-}
-
-function must(holds: boolean, code: string, otherwise: string): asserts holds {
-  if (!holds) throw new EvidenceRefused(code, otherwise);
-}
-
-function text(members: Members, name: string): string {
-  const value = members[name];
-  if (typeof value !== "string") throw new EvidenceRefused("malformed", `${name} is missing`);
-  return value;
-}
-
-function object(members: Members, name: string): Members {
-  const value = members[name];
-  if (typeof value !== "object" || value === null) {
-    throw new EvidenceRefused("malformed", `${name} is missing`);
-  }
-  return value as Members;
-}
-
-function bytes(members: Members, name: string): Bytes {
-  const read = fromBase64url(text(members, name));
-  if (read === undefined) throw new EvidenceRefused("malformed", `${name} is no base64url`);
-  return read;
 }

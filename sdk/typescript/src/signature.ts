@@ -1,6 +1,6 @@
 // Whether a passkey's signature is a key's: ES256, EdDSA (Ed25519), RS256; by WebCrypto.
 
-import { concat, webcrypto, type Bytes } from "./bytes.ts";
+import { concat, hex, webcrypto, type Bytes } from "./bytes.ts";
 
 const SHAPES = {
   [-7]: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
@@ -8,7 +8,7 @@ const SHAPES = {
   [-257]: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
 } as const;
 
-/** Return why a signature is not that key's; undefined once it was verified. */
+// Return why a signature is not that key's; undefined once it was verified.
 export async function refuteSignature(
   algorithm: number, spki: Bytes, signature: Bytes, data: Bytes,
 ): Promise<string | undefined> {
@@ -18,14 +18,22 @@ export async function refuteSignature(
   if (raw === undefined) return "the signature is malformed";
   try {
     const { subtle } = await webcrypto();
-    const key = await subtle.importKey("spki", spki, shape, false, ["verify"]);
+    const key = await subtle.importKey("spki", spki, shape, true, ["verify"]);
+    const again = new Uint8Array(await subtle.exportKey("spki", key));
+    if (hex(again) !== hex(spki) || !isSound(key.algorithm)) return "its key is not sound";
     return (await subtle.verify(shape, key, raw, data)) ? undefined : "it is another key's";
   } catch (error) {
     return `its key cannot be used: ${(error as Error).message}`;
   }
 }
 
-/** ECDSA's two integers in strict DER (X.690, section 8.3) as the 64 bytes that WebCrypto takes. */
+// RSA's sizes and exponent are those that the server registers.
+function isSound(of: Partial<RsaKeyAlgorithm>): boolean {
+  const { modulusLength: bits = 2048, publicExponent: exponent } = of;
+  return bits >= 2048 && bits <= 4096 && (exponent === undefined || hex(exponent) === "010001");
+}
+
+// ECDSA's two integers in strict DER (X.690, section 8.3) as the 64 bytes that WebCrypto takes.
 function fromDer(der: Bytes): Bytes | undefined {
   if (der[0] !== 0x30 || der[1] !== der.length - 2 || der.length > 72) return undefined;
   const r = integer(der, 2);

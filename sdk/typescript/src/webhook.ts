@@ -21,9 +21,9 @@ export function verifyWebhookSignature(
 /** RFC 2104. */
 function hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
   const block = new Uint8Array(BLOCK_BYTES);
-  block.set(key.length > BLOCK_BYTES ? sha256(key) : key);
+  block.set(key.length > BLOCK_BYTES ? sha256Now(key) : key);
   const padded = (byte: number) => block.map((one) => one ^ byte);
-  return sha256(concat(padded(0x5c), sha256(concat(padded(0x36), data))));
+  return sha256Now(concat(padded(0x5c), sha256Now(concat(padded(0x36), data))));
 }
 
 const PRIMES = Array.from({ length: 312 }, (_, n) => n).filter(
@@ -34,7 +34,7 @@ const START = PRIMES.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
 const ROUNDS = PRIMES.slice(0, 64).map((prime) => fraction(Math.cbrt(prime)));
 
 /** FIPS 180-4, section 6.2. WebCrypto's is asynchronous. */
-function sha256(data: Uint8Array): Uint8Array {
+export function sha256Now(data: Uint8Array): Uint8Array {
   const length = Math.ceil((data.length + 9) / BLOCK_BYTES) * BLOCK_BYTES;
   const message = concat(data, Uint8Array.of(0x80), new Uint8Array(length - data.length - 1));
   const view = new DataView(message.buffer);

@@ -1,10 +1,10 @@
-// One gated action, for the table of faults: URL TTL PIN API-KEY on the command line, a line of JSON out.
+// One gated action, for the table of faults: URL TTL PIN API-KEY LOG-KEY… on the command line, a line of JSON out.
 import {
   Cancelled, Cosignet, CosignetError, EvidenceRefused, Expired, Rejected, RequestRefused,
   Unavailable, Undecided,
 } from "../src/index.ts";
 
-const [url, ttl, pin, apiKey] = process.argv.slice(2);
+const [url, ttl, pin, apiKey, ...logKeys] = process.argv.slice(2);
 const VERDICTS = [[Undecided, "undecided"], [Cancelled, "cancelled"], [Expired, "expired"],
   [Rejected, "rejected"], [Unavailable, "unavailable"], [EvidenceRefused, "evidence"],
   [RequestRefused, "refused"]] as const;
@@ -13,6 +13,7 @@ const cosignet = new Cosignet({
   apiKey,
   baseUrl: url,
   approverKeys: { alex: [pin ?? ""] },
+  logKeys,
   timing: { request: 2, wait: 1, firstPause: 0.05, longestPause: 0.2, grace: 1, after: 3 },
   warn: () => {},
 });

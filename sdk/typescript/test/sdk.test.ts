@@ -1,13 +1,15 @@
 // The rules the SDK repeats, held by the vectors that every language runs; and webhook signatures.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { base64url, fromBase64url, hex, sha256 } from "../src/bytes.ts";
 import {
   canonicalPayload, challenge48, contextHash, Cosignet, firstUse, parseContext, PayloadRefused,
   pinnedKeys, pinsOf, SetupIncomplete, verifyEvidence, verifyWebhookSignature, type Evidence,
 } from "../src/index.ts";
+import { parseLogKey, rootOf, verifyHead } from "../src/log.ts";
+import { refuteSignature } from "../src/signature.ts";
 import { verifyCredential } from "../src/trust.ts";
 
 const VECTORS = new URL("../../../vectors/", import.meta.url);
@@ -46,6 +48,66 @@ test("challenges have these bytes", async () => {
     const hash = await sha256(inputs.payloadText);
     const made = await challenge48(inputs.purpose, inputs.contextText, hash);
     assert.equal(base64url(made), want.challenge, desc);
+  }
+});
+
+const fromHex = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
+
+test("proofs lead to the root that they lead to", async () => {
+  for (const { inputs, want, desc } of cases("inclusion", 280)) {
+    const { leafHash, index, size, proof, root } = inputs;
+    if (leafHash === undefined) continue;
+    const found = await rootOf(fromHex(leafHash), index, size, proof.map(fromHex));
+    assert.equal(found === root, want !== undefined, desc);
+  }
+});
+
+test("keys of logs are read or refused", () => {
+  for (const { inputs, want, desc } of cases("vkey", 20)) {
+    if (want === undefined) {
+      assert.throws(() => parseLogKey(inputs.vkey), SetupIncomplete, desc);
+      continue;
+    }
+    const { name, id, key } = parseLogKey(inputs.vkey);
+    assert.deepEqual({ name, keyId: id, publicKey: hex(key) }, want, desc);
+  }
+});
+
+test("heads are signed by a key that is known, or refused", async () => {
+  for (const { inputs, want, desc } of cases("note", 45)) {
+    const keys = inputs.vkeys.map(parseLogKey);
+    const isHead = want?.size !== undefined && keys.some((key: any) => key.name === want.origin);
+    const head = await verifyHead(inputs.note, keys).catch((error) => error.code);
+    const { size, root } = want ?? {};
+    assert.deepEqual(head, isHead ? { size, root } : "log_proof", desc);
+  }
+});
+
+test("a signature is that key's or is refused", async () => {
+  for (const { inputs, want, desc } of cases("signature", 95)) {
+    const { algorithm, publicKeySpki, signature, data } = inputs;
+    const parts = [publicKeySpki, signature, data].map(fromHex) as [any, any, any];
+    const why = await refuteSignature(algorithm, ...parts);
+    assert.equal(why === undefined, want !== undefined, `${desc} (${algorithm}): ${why}`);
+  }
+});
+
+const WYCHEPROOF = `${process.env.TEST_VECTORS_DIR ?? "TEST_VECTORS_DIR"}/wycheproof`;
+const FILES = { ecdsa_secp256r1_sha256: -7, ed25519: -8, rsa_signature_2048_sha256: -257,
+  rsa_signature_3072_sha256: -257, rsa_signature_4096_sha256: -257 };
+const absent = !existsSync(WYCHEPROOF) && `Wycheproof's files are not in ${WYCHEPROOF}`;
+
+test("Wycheproof's cases are judged as it says", { skip: absent }, async () => {
+  for (const [name, algorithm] of Object.entries(FILES)) {
+    const { testGroups } = JSON.parse(readFileSync(`${WYCHEPROOF}/${name}_test.json`, "utf8"));
+    for (const { publicKeyDer, publicKey, tests } of testGroups) {
+      const isOdd = (publicKey.publicExponent ?? "010001") !== "010001";
+      for (const { msg, sig, result, comment } of tests) {
+        const parts = [publicKeyDer, sig, msg].map(fromHex) as [any, any, any];
+        const why = await refuteSignature(algorithm, ...parts);
+        assert.equal(why === undefined, result === "valid" && !isOdd, `${name}: ${comment}: ${why}`);
+      }
+    }
   }
 });
 

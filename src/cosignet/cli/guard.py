@@ -39,7 +39,7 @@ def _guard(options: argparse.Namespace, screen: "Screen") -> int:
     if not argv:
         raise SetupIncomplete("No command was given. Write it after --.")
     command = read_command(argv, names=options.env, paths=options.file)
-    client = Cosignet(origin=options.origin, trust=_trust(options))
+    client = Cosignet(origin=options.origin, trust=_trust(options), log_keys=options.log_key)
     decision = client.request_approval(
         username=username,
         action=options.action or f"Run {command.program.rpartition('/')[2]} on {command.host}",

@@ -141,6 +141,12 @@ def _fill_guard(guard: argparse.ArgumentParser) -> None:
         "--file", action="append", default=[], metavar="PATH", help="pin this file by its hash"
     )
     guard.add_argument("--pins", type=Path, help="file of the passkeys that are believed")
+    guard.add_argument(
+        "--log-key",
+        action="append",
+        metavar="VKEY",
+        help="run only what is in the log of this verifier key (COSIGNET_LOG_VKEY)",
+    )
     guard.add_argument("--origin", help="what approvers see, if not COSIGNET_BASE_URL")
     guard.add_argument("--quiet", action="store_true", help="no countdown and no QR code")
     guard.add_argument("command", nargs="*", metavar="COMMAND", help="after --, as it shall run")

@@ -5,7 +5,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlsplit
@@ -15,6 +15,7 @@ from cosignet.client.decision import Approval, Decision
 from cosignet.client.environment import read_settings
 from cosignet.client.errors import CosignetError, EvidenceRefused, RequestRefused, Unavailable
 from cosignet.client.evidence import Expected, verify_evidence
+from cosignet.client.log import parse_log_keys, read_proof, verify_logged
 from cosignet.client.patience import Patience, Timing
 from cosignet.client.pins import PinFile, Trust
 from cosignet.core.confirmation import TTL_SECONDS_DEFAULT, Status
@@ -62,6 +63,7 @@ class Cosignet:
         base_url: str | None = None,
         origin: str | None = None,
         trust: Trust | None = None,
+        log_keys: Sequence[str] | None = None,
         timing: Timing | None = None,
         on_unavailable: Callable[[Unavailable], object] | None = None,
     ) -> None:
@@ -73,6 +75,8 @@ class Cosignet:
             origin: what its approvers see in the browser, if that is not the origin of base_url.
             trust: whose passkeys are believed: PinnedKeys, PinFile. Without it the user's pin file,
                 which in a CI job must have been filled before.
+            log_keys: verifier keys of the log. Where any is given, an approval has to be in the log
+                under a head that one of them signed, and is waited for until it is.
             timing: how long to try.
             on_unavailable: called once after some failures in a row, to alert somebody.
 
@@ -84,6 +88,7 @@ class Cosignet:
         self.origin = origin or self.door.origin
         self.rp_id = urlsplit(self.origin).hostname or ""
         self.trust = trust or PinFile(settings.pins, first_use=not settings.unattended)
+        self.log_keys = parse_log_keys(settings.log_keys if log_keys is None else log_keys)
         self.timing = timing or Timing()
         self._on_unavailable = on_unavailable or _nobody
         self._used: set[str] = set()
@@ -184,7 +189,7 @@ class Cosignet:
             read = self._reading(asked.id, 0 if over else min(self.timing.wait, left))
             answer = patience.until_answered(read, asked.deadline).body
             if answer["status"] != "pending":
-                return self._decision(answer, asked.expected)
+                return self._decision(answer, asked.expected, patience)
             if over:
                 return Decision(answer)
 
@@ -199,16 +204,21 @@ class Cosignet:
 
         return get
 
-    def _decision(self, answer: dict[str, JsonValue], expected: Expected) -> Decision:
+    def _decision(
+        self, answer: dict[str, JsonValue], expected: Expected, patience: Patience
+    ) -> Decision:
         if answer["status"] != "approved":
             return Decision(answer)
         evidence = verify_evidence(answer, expected)
         self.trust.verify_credential(evidence)
         if answer.get("consumedAt") is not None or expected.confirmation in self._used:
             raise EvidenceRefused("already_consumed", "it was used before")
-        return Decision(
-            answer, Approval(expected.confirmation, evidence, run_token=secrets.token_urlsafe(24))
-        )
+        if self.log_keys:
+            deadline = time.monotonic() + self.timing.after
+            bundle = read_proof(self.door, patience, answer, deadline)
+            verify_logged(bundle, answer, evidence, self.log_keys)
+        run_token = secrets.token_urlsafe(24)
+        return Decision(answer, Approval(expected.confirmation, evidence, run_token))
 
     def consume(self, approval: Approval) -> None:
         """Use the approval up, before running; repeated with the same token until it is answered.

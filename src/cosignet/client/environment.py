@@ -14,6 +14,8 @@ SETTINGS = {
     "COSIGNET_USER": "Who decides, where a call does not say.",
     "COSIGNET_PINS": "File of the passkeys that are believed; pins.json in the user's"
     " configuration folder if not set.",
+    "COSIGNET_LOG_VKEY": "Verifier key of the log; several with spaces between. Where it is set, an"
+    " approval has to be in that log.",
 }
 """Every setting of the client. The key can also be in a file, named by COSIGNET_API_KEY_FILE."""
 
@@ -26,6 +28,7 @@ class Settings:
     base_url: str
     user: str | None
     pins: Path
+    log_keys: list[str]
     unattended: bool
     """Whether nobody looks at the terminal and no state is kept: a CI job (`CI` is set)."""
 
@@ -42,6 +45,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         base_url=read_base_url(environ),
         user=environ.get("COSIGNET_USER") or None,
         pins=Path(environ.get("COSIGNET_PINS") or Path(config, "cosignet", "pins.json")),
+        log_keys=environ.get("COSIGNET_LOG_VKEY", "").split(),
         unattended=environ.get("CI", "").lower() not in ("", "0", "false"),
     )
 

@@ -5,15 +5,22 @@ What remains to be known is whose the key is: `client/pins.py`.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
-from typing import cast
 
 from cosignet.client.errors import EvidenceRefused
+from cosignet.client.members import (
+    Members,
+    bytes_in,
+    must,
+    object_in,
+    text_in,
+    unix_seconds,
+)
 from cosignet.client.signatures import SignatureRefused, parse_key, verify_signature
 from cosignet.core.challenge import Context, challenge, parse_context
-from cosignet.core.encoding import base64url, base64url_decode
+from cosignet.core.encoding import base64url
 from cosignet.core.errors import Refusal
-from cosignet.core.jsontext import JsonValue, parse_json, write_json
+from cosignet.core.jsontext import parse_json, write_json
+from cosignet.core.leaf import assertion_hash
 from cosignet.core.payload import payload_hash
 
 CLOCK_SECONDS_MAX = 300
@@ -61,9 +68,11 @@ class Evidence:
     context: Context
     payload_text: str
     credential: Credential
+    assertion_hash: bytes
+    """What the log names the signature by (`core/leaf.py`)."""
 
 
-def verify_evidence(answer: dict[str, JsonValue], expected: Expected) -> Evidence:
+def verify_evidence(answer: Members, expected: Expected) -> Evidence:
     """Verify an approved confirmation as GET answers it.
 
     1. The answer is about the confirmation that was asked, and says approved.
@@ -77,37 +86,40 @@ def verify_evidence(answer: dict[str, JsonValue], expected: Expected) -> Evidenc
         EvidenceRefused: `code` names the check.
     """
     # 1.
-    _must(answer.get("status") == "approved", "status", "it is not approved")
-    _must(answer.get("id") == expected.confirmation, "confirmation", "it is another's")
+    must(answer.get("status") == "approved", "status", "it is not approved")
+    must(answer.get("id") == expected.confirmation, "confirmation", "it is another's")
     # 2.
     hashed = _verify_payload(answer, expected.payload_text)
     # 3.
-    context = _verify_context(_text(answer, "context"), expected)
+    context = _verify_context(text_in(answer, "context"), expected)
     # 4.
-    assertion = _object(answer, "rawAssertion")
-    response = _object(assertion, "response")
-    client_data = _bytes(response, "clientDataJSON")
+    assertion = object_in(answer, "rawAssertion")
+    response = object_in(assertion, "response")
+    client_data = bytes_in(response, "clientDataJSON")
     asked = challenge(purpose="approve", context_text=context.text, payload_hash=hashed)
     _verify_client_data(client_data, asked, expected.origin)
     # 5.
-    data = _bytes(response, "authenticatorData")
+    data = bytes_in(response, "authenticatorData")
     _verify_authenticator_data(data, expected.rp_id)
     # 6.
     credential = _credential(answer, assertion)
-    signed = data + hashlib.sha256(client_data).digest()
-    _verify_signature(credential, _bytes(response, "signature"), signed)
-    return Evidence(context, expected.payload_text, credential)
+    signature = bytes_in(response, "signature")
+    _verify_signature(credential, signature, data + hashlib.sha256(client_data).digest())
+    signed = assertion_hash(
+        client_data_json=client_data, authenticator_data=data, signature=signature
+    )
+    return Evidence(context, expected.payload_text, credential, signed)
 
 
-def _verify_payload(answer: dict[str, JsonValue], text: str) -> bytes:
+def _verify_payload(answer: Members, text: str) -> bytes:
     hashed = payload_hash(text)
-    _must(answer.get("payloadText") == text, "payload", "its payload is not the one asked for")
-    _must(answer.get("payloadHash") == hashed.hex(), "payload_hash", "its payload hash is another")
+    must(answer.get("payloadText") == text, "payload", "its payload is not the one asked for")
+    must(answer.get("payloadHash") == hashed.hex(), "payload_hash", "its payload hash is another")
     try:
         beside = write_json(answer.get("payload"))
     except Refusal:
         beside = None
-    _must(beside == text, "payload", "the payload beside the signed text is another")
+    must(beside == text, "payload", "the payload beside the signed text is another")
     return hashed
 
 
@@ -116,7 +128,7 @@ def _verify_context(text: str, expected: Expected) -> Context:
         context = parse_context(text)
     except Refusal as refusal:
         raise EvidenceRefused("context", str(refusal)) from None
-    _must(context.purpose == "approve", "purpose", "what was signed is no approval")
+    must(context.purpose == "approve", "purpose", "what was signed is no approval")
     for code, said, asked in (
         ("confirmation", context.confirmation, expected.confirmation),
         ("action", context.action, expected.action),
@@ -126,19 +138,19 @@ def _verify_context(text: str, expected: Expected) -> Context:
         ("quorum", context.quorum, 1),
         ("reveal", context.reveal, False),
     ):
-        _must(said == asked, code, f"it names {said!r}, and {asked!r} was asked")
+        must(said == asked, code, f"it names {said!r}, and {asked!r} was asked")
     risks = _RISKS.index(context.risk) if context.risk in _RISKS else -1
-    _must(risks >= _RISKS.index(expected.risk), "risk", "it was shown as of less risk")
+    must(risks >= _RISKS.index(expected.risk), "risk", "it was shown as of less risk")
     _verify_times(context, expected)
     return context
 
 
 def _verify_times(context: Context, expected: Expected) -> None:
-    created, ends = _time(context.created_at), _time(context.expires_at)
+    created, ends = unix_seconds(context.created_at), unix_seconds(context.expires_at)
     if expected.ttl_seconds is not None:
-        _must(ends - created == expected.ttl_seconds, "deadline", "it has another deadline")
+        must(ends - created == expected.ttl_seconds, "deadline", "it has another deadline")
     if expected.asked_at is not None:
-        _must(
+        must(
             abs(created - expected.asked_at) <= CLOCK_SECONDS_MAX,
             "clock",
             f"it was asked at {context.created_at}, which is not now. It is an old one, or a clock"
@@ -153,42 +165,41 @@ def _verify_client_data(data: bytes, asked: bytes, origin: str) -> None:
         raise EvidenceRefused("client_data", str(refusal)) from None
     if not isinstance(members, dict):
         raise EvidenceRefused("client_data", "the client data is no object")
-    _must(members.get("type") == "webauthn.get", "client_data_type", "another ceremony was signed")
-    _must(members.get("challenge") == base64url(asked), "challenge", "something else was signed")
-    _must(members.get("origin") == origin, "client_origin", "it was signed on another site")
+    must(members.get("type") == "webauthn.get", "client_data_type", "another ceremony was signed")
+    must(members.get("challenge") == base64url(asked), "challenge", "something else was signed")
+    must(members.get("origin") == origin, "client_origin", "it was signed on another site")
     framed = members.get("crossOrigin", False) is not False or "topOrigin" in members
-    _must(not framed, "framed", "it was signed within another site's page")
+    must(not framed, "framed", "it was signed within another site's page")
 
 
 def _verify_authenticator_data(data: bytes, rp_id: str) -> None:
-    _must(len(data) >= _HEADER_BYTES, "authenticator_data", "the authenticator data is cut off")
+    must(len(data) >= _HEADER_BYTES, "authenticator_data", "the authenticator data is cut off")
     site = hashlib.sha256(rp_id.encode()).digest()
-    _must(data[:32] == site, "rp_id_hash", "it is the passkey of another site")
+    must(data[:32] == site, "rp_id_hash", "it is the passkey of another site")
     flags = data[32]
-    _must(flags & USER_PRESENT, "user_present", "nobody touched the passkey")
-    _must(flags & USER_VERIFIED, "user_verified", "the person was not verified")
-    _must(not flags & (_RESERVED | ATTESTED_DATA), "flags", "flags are set that mean nothing here")
+    must(flags & USER_PRESENT, "user_present", "nobody touched the passkey")
+    must(flags & USER_VERIFIED, "user_verified", "the person was not verified")
+    must(not flags & (_RESERVED | ATTESTED_DATA), "flags", "flags are set that mean nothing here")
     eligible = flags & BACKUP_ELIGIBLE or not flags & BACKED_UP
-    _must(eligible, "flags", "it is backed up, and says that it cannot be")
+    must(eligible, "flags", "it is backed up, and says that it cannot be")
     # What extensions say is signed, and not used.
     extended = bool(flags & EXTENSION_DATA) == (len(data) > _HEADER_BYTES)
-    _must(
-        extended, "authenticator_data", "the authenticator data is longer or shorter than it says"
-    )
+    must(extended, "authenticator_data", "the authenticator data is longer or shorter than it says")
 
 
-def _credential(answer: dict[str, JsonValue], assertion: dict[str, JsonValue]) -> Credential:
-    named = _object(answer, "credential")
-    id_ = _text(named, "id")
-    _must(
-        {_text(assertion, "id"), _text(assertion, "rawId"), _text(answer, "credentialId")} == {id_},
+def _credential(answer: Members, assertion: Members) -> Credential:
+    named = object_in(answer, "credential")
+    id_ = text_in(named, "id")
+    must(
+        {text_in(assertion, "id"), text_in(assertion, "rawId"), text_in(answer, "credentialId")}
+        == {id_},
         "credential",
         "it names several passkeys",
     )
     algorithm = named.get("algorithm")
     if isinstance(algorithm, bool) or not isinstance(algorithm, int):
         raise EvidenceRefused("malformed", "algorithm is no number")
-    return Credential(id_, algorithm, _bytes(named, "publicKeySpki"))
+    return Credential(id_, algorithm, bytes_in(named, "publicKeySpki"))
 
 
 def _verify_signature(credential: Credential, signature: bytes, signed: bytes) -> None:
@@ -197,36 +208,3 @@ def _verify_signature(credential: Credential, signature: bytes, signed: bytes) -
         verify_signature(key, signature=signature, data=signed)
     except SignatureRefused as refused:
         raise EvidenceRefused("signature", str(refused)) from None
-
-
-def _must(holds: object, code: str, otherwise: str) -> None:
-    if not holds:
-        raise EvidenceRefused(code, otherwise)
-
-
-def _text(members: dict[str, JsonValue], name: str) -> str:
-    found = members.get(name)
-    if not isinstance(found, str):
-        raise EvidenceRefused("malformed", f"{name} is missing")
-    return found
-
-
-def _object(members: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
-    found = members.get(name)
-    if not isinstance(found, dict):
-        raise EvidenceRefused("malformed", f"{name} is missing")
-    return cast("dict[str, JsonValue]", found)
-
-
-def _bytes(members: dict[str, JsonValue], name: str) -> bytes:
-    try:
-        return base64url_decode(_text(members, name))
-    except ValueError:
-        raise EvidenceRefused("malformed", f"{name} is no base64url") from None
-
-
-def _time(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise EvidenceRefused("malformed", f"{text!r} is no time") from None

@@ -29,7 +29,7 @@ class Timing:
     """How much longer than the deadline we listen, so that its end is heard from the server; and
     how long the last attempt has at least."""
     after: float = 30
-    """Consuming an approval, or reporting an outcome, all attempts together."""
+    """All attempts together to see it in the log, to consume it, or to report an outcome."""
     alert_after: int = 3
     """Failures in a row until `on_unavailable` is called."""
 

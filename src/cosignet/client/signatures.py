@@ -24,7 +24,7 @@ RSA_EXPONENT = 65537
 
 # DER SubjectPublicKeyInfo (RFC 5480, RFC 8410, RFC 3279): all but the key itself never varies.
 _ES256_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
-_EDDSA_HEAD = bytes.fromhex("302a300506032b6570032100")
+EDDSA_HEAD = bytes.fromhex("302a300506032b6570032100")
 _RSA_ALGORITHM = bytes.fromhex("300d06092a864886f70d0101010500")
 # RFC 8017, section 9.2: DigestInfo of SHA-256.
 _SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -60,7 +60,7 @@ def parse_key(algorithm: int, spki: bytes) -> PublicKey:
     """
     if algorithm == ES256:
         return _parse_es256(spki)
-    if algorithm == EDDSA and len(spki) == 44 and spki.startswith(_EDDSA_HEAD):
+    if algorithm == EDDSA and len(spki) == 44 and spki.startswith(EDDSA_HEAD):
         return _parse_eddsa(spki)
     if algorithm == RS256:
         return _parse_rs256(spki)
@@ -101,7 +101,7 @@ def _parse_es256(spki: bytes) -> PublicKey:
 
 
 def _parse_eddsa(spki: bytes) -> PublicKey:
-    point = curve25519.parse_key(spki[len(_EDDSA_HEAD) :])
+    point = curve25519.parse_key(spki[len(EDDSA_HEAD) :])
     if point is None:
         raise SignatureRefused("no sound point of Ed25519")
     return PublicKey(EDDSA, spki, point=point)
@@ -124,7 +124,7 @@ def _fits_es256(key: PublicKey, signature: bytes, data: bytes) -> bool:
 
 
 def _fits_eddsa(key: PublicKey, signature: bytes, data: bytes) -> bool:
-    return curve25519.signature_fits(key.spki[len(_EDDSA_HEAD) :], key.point, signature, data)
+    return curve25519.signature_fits(key.spki[len(EDDSA_HEAD) :], key.point, signature, data)
 
 
 def _fits_rs256(key: PublicKey, signature: bytes, data: bytes) -> bool:

@@ -38,7 +38,7 @@ SETTINGS = {
 """Every setting of the server, each also readable from a file named by `…_FILE`."""
 CLIENT_SETTINGS = frozenset(
     {"COSIGNET_API_KEY", "COSIGNET_API_KEY_FILE", "COSIGNET_BASE_URL", "COSIGNET_USER"}
-    | {"COSIGNET_PINS"}
+    | {"COSIGNET_PINS", "COSIGNET_LOG_VKEY"}
 )
 """Names of `client/environment.py`, and of the recipes; a test holds them together."""
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"

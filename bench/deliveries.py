@@ -2,7 +2,8 @@
 
     python -m bench.deliveries PORT COUNT FILE
 
-posts a file's bytes COUNT times with the bare HTTP client and prints how many seconds that took.
+posts what is in a file, a head and a body, COUNT times with a bare HTTP client, and prints how many
+seconds that took.
 """
 
 import asyncio
@@ -26,7 +27,6 @@ from bench.figures import Cost, Load, Size
 from bench.load import Slice, get, post, send
 from cosignet.core.limits import SENDING_PER_WEBHOOK_MAX
 
-SECONDS_MAX = 120
 SETTINGS = {"COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes"}
 APART_SECONDS = 0.02
 """Between two decisions whose delay is measured."""
@@ -66,15 +66,14 @@ class _Stage:
         ids = [json.loads(one)["id"] for one in made]
         return [post(f"/api/confirmations/{id_}/cancel", b"{}", key) for id_ in ids]
 
+    def settle(self) -> None:
+        """Return when nothing is owed, nor under way."""
+        while self.hooks.get("/api/webhook-deliveries", status="pending").json()["items"]:
+            time.sleep(0.05)
+
     def arrivals(self, count: int) -> list[float]:
         """Return how late each of so many events was (ms), once all have come."""
-        found: list[float] = []
-        until = time.monotonic() + SECONDS_MAX
-        while len(found) < count:
-            assert time.monotonic() < until, f"{len(found)} of {count} have arrived"
-            found += json.loads(send(self.endpoint, [get("/arrivals", {})]).bodies[0])
-            time.sleep(0.002)
-        return found
+        return json.loads(send(self.endpoint, [get(f"/arrivals/{count}", {})]).bodies[0])
 
 
 @contextmanager
@@ -118,8 +117,7 @@ def _delivered(stage: _Stage, webhook: str, count: int) -> Slice:
     send(stage.server.port, stage.ask(count))
     stage.answer_gone(False)
     stage.call(webhook, "enable")
-    while stage.hooks.get("/api/webhook-deliveries", status="pending").json()["items"]:
-        time.sleep(0.05)
+    stage.settle()
     since = "2000-01-01T00:00:00Z"
     began = time.perf_counter()
     assert stage.call(webhook, "redeliver", since=since)["redelivered"] == count
@@ -128,12 +126,21 @@ def _delivered(stage: _Stage, webhook: str, count: int) -> Slice:
 
 
 def _posted(stage: _Stage, folder: Path, count: int) -> Slice:
+    """Let a bare client post what was just delivered: to the same URL, with the same head."""
+    stage.settle()
+    query = {"status": "delivered", "limit": 1}
+    [one] = stage.hooks.get("/api/webhook-deliveries", **query).json()["items"]
+    attempt = stage.hooks.get(f"/api/webhook-deliveries/{one['id']}").json()["attempts"][-1]
     [read] = send(
-        stage.server.port, [get("/api/confirmations?limit=1", {"x-api-key": stage.key})]
+        stage.server.port,
+        [get(f"/api/confirmations/{one['confirmationId']}", {"x-api-key": stage.key})],
     ).bodies
-    body = {"occurredAt": "2026-11-20T20:45:25.123Z", "confirmation": json.loads(read)["items"][0]}
-    file = folder / "body"
-    file.write_text(json.dumps(body))
+    told = json.loads(read)
+    del told["payload"], told["payloadText"]
+    body = {"id": one["id"], "event": one["event"], "timestamp": attempt["at"]}
+    body |= {"occurredAt": told["decidedAt"], "confirmation": told}
+    file = folder / "posted"
+    file.write_text(attempt["request"] + "\n\n" + json.dumps(body, separators=(",", ":")))
     command = [sys.executable, "-m", "bench.deliveries", str(stage.endpoint), str(count), str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     stage.arrivals(count)
@@ -160,9 +167,12 @@ def _p99(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[98]
 
 
-async def _post(port: int, count: int, body: bytes) -> float:
-    url = httpcore2.URL(scheme=b"http", host=b"127.0.0.1", port=port, target=b"/fast")
-    headers = [("Host", f"localhost:{port}"), ("Content-Type", "application/json")]
+async def _post(port: int, count: int, posted: str) -> float:
+    url = httpcore2.URL(scheme=b"http", host=b"localhost", port=port, target=b"/fast")
+    head, _, text = posted.partition("\n\n")
+    lines = (line.partition(": ") for line in head.split("\n")[1:])
+    headers = [(name, value) for name, _, value in lines]
+    body = text.encode()
     numbers = iter(range(count))
 
     async def work() -> None:
@@ -177,4 +187,4 @@ async def _post(port: int, count: int, body: bytes) -> float:
 
 
 if __name__ == "__main__":
-    print(uvloop.run(_post(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_bytes())))
+    print(uvloop.run(_post(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_text())))

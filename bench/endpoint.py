@@ -3,8 +3,8 @@
     python -m bench.endpoint PORT
 
 `POST /fast` is answered 204, or 410 between `GET /gone` and `GET /here`; `POST /hanging` never is.
-`GET /arrivals` gives the milliseconds between each event and its arrival at `/fast`, and forgets
-them.
+`GET /arrivals/COUNT` is answered when so many have come to `/fast`: with the milliseconds between
+each event and its arrival. Then they are forgotten.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ TAKEN = b"HTTP/1.1 204 No Content\r\n\r\n"
 GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 _state = {"is_gone": False}
 _arrivals: list[float] = []
+_waiting: list[tuple[int, asyncio.Transport]] = []
+"""Who wants to know of how many."""
 
 
 class _Connection(asyncio.Protocol):
@@ -46,12 +48,12 @@ class _Connection(asyncio.Protocol):
         self._body.clear()
         if self._path == b"/fast":
             self._take(body)
-        elif self._path == b"/arrivals":
-            self._tell(json.dumps(_arrivals).encode())
-            _arrivals.clear()
+        elif self._path.startswith(b"/arrivals/"):
+            _waiting.append((int(self._path.removeprefix(b"/arrivals/")), self._transport))
+            _tell_who_waits()
         elif self._path != b"/hanging":
             _state["is_gone"] = self._path == b"/gone"
-            self._tell(b"{}")
+            _tell(self._transport, b"{}")
 
     def _take(self, body: bytes) -> None:
         if _state["is_gone"]:
@@ -60,14 +62,22 @@ class _Connection(asyncio.Protocol):
         occurred = datetime.fromisoformat(json.loads(body)["occurredAt"]).timestamp()
         _arrivals.append((time.time() - occurred) * 1000)
         self._transport.write(TAKEN)
+        _tell_who_waits()
 
-    def _tell(self, body: bytes) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._transport.write(head.encode() + body)
+
+def _tell_who_waits() -> None:
+    if _waiting and len(_arrivals) >= _waiting[0][0]:
+        _tell(_waiting.pop()[1], json.dumps(_arrivals).encode())
+        _arrivals.clear()
+
+
+def _tell(transport: asyncio.Transport, body: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+    transport.write(head.encode() + body)
 
 
 async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(_Connection, "localhost", port)
     await server.serve_forever()
 
 

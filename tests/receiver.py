@@ -130,6 +130,11 @@ class Receiver:
             before = len(self.requests)
             self._arrived.wait_for(lambda: len(self.requests) > before, seconds)
 
+    def wait_for_a_connection(self, seconds: float = 20) -> None:
+        """Return when somebody has connected, whether or not they say anything."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: self.connections > 0, seconds)
+
     def answer(self, *answers: Send, otherwise: Send | None = None) -> None:
         """Say what comes next."""
         self.answers.extend(answers)
@@ -159,6 +164,8 @@ class Receiver:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        with self._arrived:
+            self._arrived.notify_all()
         # The loop itself would forget who only waits.
         here = cast("asyncio.Task[None]", asyncio.current_task())
         self._serving.add(here)

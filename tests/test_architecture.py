@@ -109,7 +109,7 @@ CONFINED = {
     "sockets": Confined(
         words(
             "socket socketserver ssl http.client http.server urllib.request httpx httpx2 httpcore"
-            " httpcore2 requests aiohttp urllib3 websockets smtplib aiosmtplib ftplib xmlrpc"
+            " httpcore2 h11 requests aiohttp urllib3 websockets smtplib aiosmtplib ftplib xmlrpc"
             " asyncio.open_connection asyncio.start_server asyncio.open_unix_connection"
         ),
         homes=("server.outbound", "client.api"),

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from httpcore2 import AnyIOBackend
-from httpcore2._backends.anyio import AnyIOStream
+import uvloop
 from tests.certificates import Authority
 from tests.receiver import (
     Receiver,
@@ -27,6 +26,7 @@ from tests.receiver import (
 from cosignet.core.errors import FieldInvalid
 from cosignet.core.webhook import RESPONSE_BYTES_MAX
 from cosignet.core.webhook_url import Target, is_public, parse_webhook_url
+from cosignet.server.outbound import http
 from cosignet.server.outbound.http import Answered, NotSent, Outside
 
 CASES = json.loads(Path(__file__).with_name("outside.json").read_text())
@@ -53,7 +53,8 @@ def post(outside: Outside, url: str | Target, body: bytes = b"{}") -> Answered:
     if isinstance(url, str):
         target = parse_webhook_url(url, allow_private=outside.allow_private)
     assert isinstance(target, Target)
-    return asyncio.run(outside.post(target, {"Content-Type": "application/json"}, body))
+    # On the loop that a server runs on.
+    return uvloop.run(outside.post(target, {"Content-Type": "application/json"}, body))
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -154,20 +155,79 @@ def test_what_is_public_is_reached_by_https_only_even_in_development() -> None:
 
 
 def test_where_it_has_really_led_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = AnyIOBackend.connect_tcp
+    connect = asyncio.open_connection
 
-    async def elsewhere(self: AnyIOBackend, host: str, port: int, *rest: Any) -> Any:
-        return await connect(self, "127.0.0.1", port, *rest)
+    async def elsewhere(host: str, port: int, **rest: Any) -> Any:
+        return await connect("127.0.0.1", port, **rest)
 
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34"]
 
-    monkeypatch.setattr(AnyIOBackend, "connect_tcp", elsewhere)
+    monkeypatch.setattr(asyncio, "open_connection", elsewhere)
     with Receiver() as receiver:
         target = Target("https", "hooks.example", receiver.port, "/")
         with pytest.raises(NotSent, match=r"leads to 127\.0\.0\.1"):
             post(Outside(allow_private=False, resolve=resolve, seconds=5), target)
-        assert receiver.requests == []
+        receiver.wait_for_a_connection()
+    assert receiver.requests == []
+
+
+def test_a_connection_that_has_ended_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = asyncio.open_connection
+
+    async def lose(host: str, port: int, **rest: Any) -> Any:
+        reader, writer = await connect(host, port, **rest)
+        # What an event loop says of a socket that has been reset by then.
+        monkeypatch.setattr(writer, "get_extra_info", lambda _: None)
+        return reader, writer
+
+    monkeypatch.setattr(asyncio, "open_connection", lose)
+    with Receiver() as receiver:
+        with pytest.raises(NotSent, match="ended before"):
+            post(Outside(allow_private=True), receiver.url)
+        receiver.wait_for_a_connection()
+    assert receiver.requests == []
+
+
+def resolving(*addresses: str) -> Any:
+    async def resolve(host: str, port: int) -> list[str]:
+        return list(addresses)
+
+    return resolve
+
+
+@pytest.mark.parametrize(
+    ("dead", "words"), [("silent", "no connection within"), ("refusing", "Connection refused")]
+)
+def test_an_address_that_is_dead_leaves_time_for_the_next(
+    dead: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = asyncio.open_connection
+
+    async def hold(host: str, port: int, **rest: Any) -> Any:
+        if host == "127.0.0.2" and dead == "silent":
+            await asyncio.Event().wait()
+        return await connect(host, port, **rest)
+
+    monkeypatch.setattr(http, "CONNECT_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(asyncio, "open_connection", hold)
+    with Receiver() as receiver:
+        target = Target("http", "hooks.example", receiver.port, "/")
+        outside = Outside(allow_private=True, resolve=resolving("127.0.0.2", "127.0.0.1"))
+        assert post(outside, target).status == 200
+        outside = Outside(allow_private=True, resolve=resolving("127.0.0.2"))
+        with pytest.raises(NotSent, match=words):
+            post(outside, target)
+
+
+def test_only_so_many_addresses_of_a_name_are_tried() -> None:
+    with Receiver() as receiver:
+        addresses = [f"127.0.0.{n}" for n in range(2, 2 + http.ADDRESSES_TRIED_MAX)]
+        outside = Outside(allow_private=True, resolve=resolving(*addresses, "127.0.0.1"))
+        with pytest.raises(NotSent):
+            post(outside, Target("http", "hooks.example", receiver.port, "/"))
+        outside = Outside(allow_private=True, resolve=resolving(*addresses[1:], "127.0.0.1"))
+        assert post(outside, Target("http", "hooks.example", receiver.port, "/")).status == 200
 
 
 def test_redirects_are_told_and_not_followed(canary: Receiver) -> None:
@@ -193,8 +253,8 @@ def test_the_environments_proxy_is_not_used(
 SILENT: list[tuple[Any, str]] = [
     (hang, "no answer within"),
     (hang_up, "."),
-    (raw(b""), "."),
-    (raw(b"HTTP/1.1 200 OK\r\n"), "."),
+    (raw(b""), "ended before there was an answer"),
+    (raw(b"HTTP/1.1 200 OK\r\n"), "ended before there was an answer"),
     (drip(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + b"x: y\r\n" * 100), "no answer within"),
     (drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 100), "no answer within"),
     (raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "not HTTP"),
@@ -230,6 +290,27 @@ def test_an_answer_without_end_counts_by_its_status_and_is_cut(answer: Any) -> N
         assert post(Outside(allow_private=True, seconds=10), receiver.url).status == 200
 
 
+@pytest.mark.parametrize("hint", ["100 Continue", "102 Processing", "103 Early Hints"])
+def test_what_is_said_before_the_answer_is_not_the_answer(hint: str) -> None:
+    said = f"HTTP/1.1 {hint}\r\nLink: </>\r\n\r\n".encode() * 2
+    with Receiver(otherwise=raw(said + b"HTTP/1.1 204 No Content\r\n\r\n")) as receiver:
+        assert post(Outside(allow_private=True, seconds=5), receiver.url).status == 204
+
+
+def test_an_endpoint_may_finish_what_it_says() -> None:
+    finished: list[bool] = []
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        await raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")(writer)
+        await asyncio.sleep(0.2)
+        finished.append(not writer.transport.is_closing())
+        await raw(b"ok")(writer)
+
+    with Receiver(otherwise=slow) as receiver:
+        assert post(Outside(allow_private=True, seconds=5), receiver.url).status == 200
+    assert finished == [True]
+
+
 def test_a_dripping_body_is_not_waited_for() -> None:
     async def dripping(writer: asyncio.StreamWriter) -> None:
         await raw(b"HTTP/1.1 200 OK\r\n\r\n")(writer)
@@ -243,14 +324,14 @@ def test_a_dripping_body_is_not_waited_for() -> None:
 
 def test_no_more_is_read_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    read = AnyIOStream.read
+    read = asyncio.StreamReader.read
 
-    async def count(self: AnyIOStream, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        data = await read(self, max_bytes, timeout)
+    async def count(self: asyncio.StreamReader, n: int = -1) -> bytes:
+        data = await read(self, n)
         sizes.append(len(data))
         return data
 
-    monkeypatch.setattr(AnyIOStream, "read", count)
+    monkeypatch.setattr(asyncio.StreamReader, "read", count)
     with Receiver(otherwise=pour(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 1000)) as receiver:
         assert post(Outside(allow_private=True, seconds=10), receiver.url).status == 200
     assert sum(sizes) == RESPONSE_BYTES_MAX

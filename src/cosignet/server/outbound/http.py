@@ -8,17 +8,17 @@ all of it, and no more of an answer is read than is worth keeping.
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-import httpcore2
-from httpcore2 import AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream
+import h11
 
 from cosignet.core.webhook import ATTEMPT_SECONDS_MAX, RESPONSE_BYTES_MAX
 from cosignet.core.webhook_url import Target, may_connect
@@ -31,6 +31,7 @@ CONNECT_SECONDS_MAX = 4.0
 REST_SECONDS_MAX = 1.0
 """How long the rest of an answer is waited for, once its head has come."""
 HEAD_CHARACTERS_KEPT = 4_096
+_READ_BYTES = 16 * 1024
 _RESOLVERS = 32
 """Threads: a name whose server is silent holds one far beyond any deadline of ours."""
 
@@ -47,6 +48,14 @@ class Answered:
     head: str
     """Status line and headers, as far as they are kept."""
     retry_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An open connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
 
 class Outside:
@@ -71,7 +80,7 @@ class Outside:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         # Reading all authorities takes a while, and few processes post anything.
-        return self._own_tls or httpcore2.default_ssl_context()
+        return self._own_tls or ssl.create_default_context()
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answered:
         """Post once, over a connection of its own.
@@ -80,37 +89,56 @@ class Outside:
             NotSent: there was no answer: it may have arrived all the same.
         """
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._exchange(target, headers, body)
+            async with asyncio.timeout(self._seconds), self._connected(target) as line:
+                return await _exchange(line, target, headers, body)
         except TimeoutError:
             raise NotSent(f"no answer within {self._seconds:g} seconds") from None
-        except (httpcore2.NetworkError, httpcore2.TimeoutException) as error:
+        except OSError as error:
             raise NotSent(_words(error)) from None
-        except httpcore2.ProtocolError as error:
+        except h11.RemoteProtocolError as error:
             raise NotSent(f"the answer is not HTTP/1.1: {error}") from None
 
-    async def _exchange(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answered:
-        url = httpcore2.URL(
-            scheme=target.scheme.encode(),
-            host=target.host.encode(),
-            port=target.port,
-            target=target.path.encode(),
-        )
-        door = _Door(target, self._resolve, allow_private=self.allow_private)
-        everything = [("Host", target.authority), *headers.items(), ("Connection", "close")]
-        connection = httpcore2.AsyncHTTPConnection(
-            url.origin, ssl_context=self._tls, network_backend=door
-        )
-        async with (
-            connection,
-            connection.stream("POST", url, headers=everything, content=body) as response,
-        ):
-            with suppress(TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError):
-                # The endpoint has answered. It may finish, but what it says is not for us.
-                async with asyncio.timeout(REST_SECONDS_MAX):
-                    async for _ in response.aiter_stream():
-                        pass
-            return _answered(response)
+    @asynccontextmanager
+    async def _connected(self, target: Target) -> AsyncGenerator[_Line]:
+        line = await self._connect(target)
+        try:
+            peer = line.writer.get_extra_info("peername")
+            if peer is None:
+                raise NotSent("the connection ended before there was an answer")
+            # Where it has really led.
+            self._check(target, peer[0])
+            if target.scheme == "https":
+                # For the name in the URL.
+                await line.writer.start_tls(self._tls, server_hostname=target.host)
+            yield line
+        finally:
+            line.writer.transport.abort()
+
+    async def _connect(self, target: Target) -> _Line:
+        """Connect to one of the host's addresses, if all of them may be connected to."""
+        try:
+            addresses = await self._resolve(target.host, target.port)
+        except OSError as error:
+            raise NotSent(f"{target.host} has no address: {error.strerror}") from None
+        for address in addresses:
+            self._check(target, address)
+        failure = NotSent(f"{target.host} has no address")
+        for address in addresses[:ADDRESSES_TRIED_MAX]:
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS_MAX):
+                    opening = asyncio.open_connection(address, target.port, limit=_READ_BYTES)
+                    return _Line(*await opening)
+            except TimeoutError:
+                failure = NotSent(f"no connection within {CONNECT_SECONDS_MAX:g} seconds")
+            except OSError as error:
+                failure = NotSent(_words(error))
+        raise failure
+
+    def _check(self, target: Target, address: str) -> None:
+        # An IPv6 address may name an interface after `%`; no such one is public.
+        parsed = ipaddress.ip_address(address)
+        if not may_connect(target, parsed, allow_private=self.allow_private):
+            raise NotSent(f"{target.host} leads to {address}, where webhooks are not sent")
 
     async def _ask_system(self, host: str, port: int) -> list[str]:
         """Whoever asks while the same is being asked shares the answer, and the thread."""
@@ -130,110 +158,88 @@ class Outside:
             done.exception()  # heard, even if nobody waits any more
 
 
-class _Door(AsyncNetworkBackend):
-    """Connects to addresses that may be connected to."""
-
-    def __init__(self, target: Target, resolve: Resolve, *, allow_private: bool) -> None:
-        self._target = target
-        self._resolve = resolve
-        self._allow_private = allow_private
-        self._inner = AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the interface's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> AsyncNetworkStream:
-        """Connect to one of the host's addresses, if all of them may be connected to."""
-        try:
-            addresses = await self._resolve(host, port)
-        except OSError as error:
-            raise httpcore2.ConnectError(f"{host} has no address: {error.strerror}") from None
-        for address in addresses:
-            self._check(address)
-        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
-        for address in addresses[:ADDRESSES_TRIED_MAX]:
-            try:
-                stream = await self._inner.connect_tcp(address, port, CONNECT_SECONDS_MAX)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-                continue
-            try:
-                # Where it has really led.
-                self._check(stream.get_extra_info("server_addr")[0])
-            except httpcore2.ConnectError:
-                await stream.aclose()
-                raise
-            return _Bounded(stream)
-        raise failure
-
-    def _check(self, address: str) -> None:
-        # An IPv6 address may name an interface after `%`; no such one is public.
-        parsed = ipaddress.ip_address(address)
-        if not may_connect(self._target, parsed, allow_private=self._allow_private):
-            raise httpcore2.ConnectError(
-                f"{self._target.host} leads to {address}, where webhooks are not sent"
-            )
-
-
-class _Bounded(AsyncNetworkStream):
-    """A connection of which only so much is read."""
-
-    def __init__(self, inner: AsyncNetworkStream) -> None:
-        self._inner = inner
-        self._left = RESPONSE_BYTES_MAX
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        """Read, as long as there is something left to be read."""
-        if self._left <= 0:
-            raise httpcore2.ReadError(f"the answer is longer than {RESPONSE_BYTES_MAX} bytes")
-        data = await self._inner.read(min(max_bytes, self._left), timeout)
-        self._left -= len(data)
-        return data
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Write."""
-        await self._inner.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        """Close."""
-        await self._inner.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> AsyncNetworkStream:
-        """Go on in TLS, for the name in the URL."""
-        return _Bounded(await self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        """Tell of the connection beneath."""
-        return self._inner.get_extra_info(info)
-
-
 def _look_up(host: str, port: int) -> list[Any]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def _answered(response: httpcore2.Response) -> Answered:
-    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
-    lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in fields)]
+async def _exchange(
+    line: _Line, target: Target, headers: Mapping[str, str], body: bytes
+) -> Answered:
+    talk = h11.Connection(h11.CLIENT)
+    line.writer.write(_said(talk, target, headers, body))
+    answer = _Answer(talk, line.reader)
+    head = await answer.head()
+    if not answer.is_whole:
+        # The endpoint has answered. It may finish, but what it says is not for us.
+        with suppress(OSError, NotSent, h11.RemoteProtocolError):
+            async with asyncio.timeout(REST_SECONDS_MAX):
+                await answer.finish()
+    return _answered(head)
+
+
+def _said(talk: h11.Connection, target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
+    fields = [("Host", target.authority), *headers.items()]
+    fields += [("Content-Length", str(len(body))), ("Connection", "close")]
+    request = h11.Request(method="POST", target=target.path, headers=fields)
+    parts = (request, h11.Data(body), h11.EndOfMessage())
+    return b"".join(talk.send(part) or b"" for part in parts)
+
+
+class _Answer:
+    """An answer, of which only so much is read."""
+
+    def __init__(self, talk: h11.Connection, reader: asyncio.StreamReader) -> None:
+        self._talk = talk
+        self._reader = reader
+        self._left = RESPONSE_BYTES_MAX
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing more is to come."""
+        return self._talk.their_state is not h11.SEND_BODY
+
+    async def head(self) -> h11.Response:
+        """Return its head, past all hints before it."""
+        while not isinstance(event := await self.next(), h11.Response):
+            pass
+        return event
+
+    async def next(self) -> object:
+        """Return the next of h11's events.
+
+        Raises:
+            NotSent: that would be too much, or the connection ended too early.
+            OSError: the connection broke.
+            h11.RemoteProtocolError: it is none.
+        """
+        while (event := self._talk.next_event()) is h11.NEED_DATA:
+            if not self._left:
+                raise NotSent(f"the answer is longer than {RESPONSE_BYTES_MAX} bytes")
+            data = await self._reader.read(min(_READ_BYTES, self._left))
+            if not data and self._talk.their_state is h11.SEND_RESPONSE:
+                raise NotSent("the connection ended before there was an answer")
+            self._left -= len(data)
+            self._talk.receive_data(data)
+        return event
+
+    async def finish(self) -> None:
+        """Read the rest, and drop it."""
+        while not self.is_whole:
+            await self.next()
+
+
+def _answered(response: h11.Response) -> Answered:
+    raw = response.headers.raw_items()
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    lines = [f"HTTP/1.1 {response.status_code}", *(f"{name}: {value}" for name, value in fields)]
     asked = next((value for name, value in fields if name.lower() == "retry-after"), None)
-    return Answered(response.status, "\n".join(lines)[:HEAD_CHARACTERS_KEPT], asked)
+    return Answered(response.status_code, "\n".join(lines)[:HEAD_CHARACTERS_KEPT], asked)
 
 
-def _words(error: BaseException) -> str:
-    """Say what went wrong, as the innermost cause has it."""
-    inner = error
-    while inner.__cause__ is not None:
-        inner = inner.__cause__
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {inner.verify_message}"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror
-    return str(inner) or "the connection ended"
+def _words(error: OSError) -> str:
+    """Say what went wrong."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if error.errno is None or isinstance(error, ssl.SSLError):
+        return error.strerror or str(error) or "the connection ended"
+    return os.strerror(error.errno)  # event loops have words of their own

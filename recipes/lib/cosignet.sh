@@ -75,8 +75,9 @@ try:
         for pin in load(rest[0])["pins"]:
             if (pin.get("origin"), pin.get("approver")) == (rest[1], rest[2]): print(pin["key"])
     elif what == "pin":
-        pins = load(rest[0])["pins"] + [load(rest[1])]
-        out(json.dumps({"version": 1, "pins": pins}, indent=1) + "\n")
+        pins = load(rest[0])
+        pins["pins"].append(load(rest[1]))
+        out(json.dumps(pins, indent=1) + "\n")
 except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError): sys.exit(2)
 '
 
@@ -131,7 +132,7 @@ jq_pins() {
     '[.pins[] | select(.origin == $origin and .approver == $approver) | .key] | join("\n")' \
     "$1" 2>/dev/null || return 2
 }
-jq_pin() { jq --slurpfile pin "$2" '{version: 1, pins: (.pins + $pin)}' "$1"; }
+jq_pin() { jq --slurpfile pin "$2" '.pins += $pin' "$1"; }
 
 # --- HTTP -----------------------------------------------------------------------------------------
 
@@ -219,6 +220,7 @@ verify_decision() {
   json canonical "$WORK/context" "$CONTEXT_KEYS" || forged 'its context is not canonical'
   verify_context "$origin" "$host"
   # 3. What the browser was asked to sign, and where.
+  take 'passkey'"'"'s id' id "$d_credential_id"
   take clientDataJSON client "$d_rawAssertion_response_clientDataJSON"
   take authenticatorData data "$d_rawAssertion_response_authenticatorData"
   take signature signature "$d_rawAssertion_response_signature"

@@ -40,6 +40,8 @@ APPROVER = "alex"
 DRIP_SECONDS = 0.2
 HANG_SECONDS = 30
 ELSEWHERE = "/elsewhere"
+ERASE = "\033[2K\r"
+"""Has a terminal erase its line."""
 
 
 @lru_cache
@@ -412,6 +414,18 @@ def in_longer_der(signature: str) -> str:
     return base64url(b"\x30\x81" + data[1:])
 
 
+def renamed(id_: str) -> Tell:
+    """The passkey has another name, wherever it stands."""
+
+    def tell(case: Case) -> JSON:
+        answer = json.loads(
+            json.dumps(case.approved(tamper={"members": {"id": id_, "rawId": id_}}))
+        )
+        return answer | {"credentialId": id_, "credential": answer["credential"] | {"id": id_}}
+
+    return tell
+
+
 def other_payload(case: Case) -> str:
     return json.dumps({**json.loads(case.payload_text), "amount": 1}, separators=(",", ":"))
 
@@ -538,6 +552,11 @@ FAULTS: dict[str, Fault] = {
     "a wrong key": Fault(
         "refused", step="create", answer=lambda _: {":status": 401, "code": "unauthenticated"}
     ),
+    "a refusal that moves the cursor": Fault(
+        "refused",
+        step="create",
+        answer=lambda _: {":status": 403, "code": "forbidden", "title": f"{ERASE}Approved."},
+    ),
     "it is gone": Fault("refused", transport="404"),
     # Forgeries.
     "approved, and nothing beside it": Fault("evidence", end("approved")),
@@ -625,6 +644,7 @@ FAULTS: dict[str, Fault] = {
         "evidence", beside("rawAssertion", "response", "clientDataJSON", put=base64url(b"null"))
     ),
     "a response that is a text": Fault("evidence", beside("rawAssertion", "response", put="x")),
+    "an id that moves the cursor": Fault("evidence", renamed(f"AAAA{ERASE}")),
     "no key": Fault("evidence", beside("credential", "publicKeySpki", put=None)),
     "an empty signature": Fault("evidence", tampered(signature=lambda _: b"")),
     "the id of another passkey": Fault("evidence", tampered(members={"rawId": "AAAA"})),

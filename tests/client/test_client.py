@@ -28,6 +28,8 @@ from cosignet.client import (
     Unavailable,
     requires_approval,
 )
+from cosignet.client.api import Unheard
+from cosignet.core.characters import is_hidden
 from cosignet.core.errors import PayloadRefused
 
 
@@ -279,6 +281,19 @@ def test_the_first_use_is_told_loudly_and_any_other_key_is_refused(
         approved(live, person, trust=PinFile(pins))
     assert refused.value.code == "credential_not_pinned"
     assert base64url(person.passkey.spki) in str(refused.value)
+
+
+def test_what_else_stands_in_a_file_of_pins_is_kept(live: Live, tmp_path: Path) -> None:
+    pins = tmp_path / "pins.json"
+    pins.write_text(json.dumps({"version": 1, "logs": ["a key of a log"], "pins": []}))
+    approved(live, live.newcomer(), trust=PinFile(pins))
+    kept = json.loads(pins.read_text())
+    assert (len(kept["pins"]), kept["logs"]) == (1, ["a key of a log"])
+
+
+def test_what_a_server_says_moves_no_cursor() -> None:
+    for error in (Unavailable("\033[2K"), EvidenceRefused("x", "\r"), Unheard("\x9b\u202e")):
+        assert not any(is_hidden(ord(one)) for one in str(error))
 
 
 def test_without_a_first_use_an_unknown_passkey_is_refused(live: Live, tmp_path: Path) -> None:

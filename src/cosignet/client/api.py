@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from cosignet import __version__
 from cosignet.client.errors import SetupIncomplete
+from cosignet.core.characters import visible
 from cosignet.core.errors import Refusal
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
 from cosignet.core.jsontext import JsonValue, parse_json
@@ -27,7 +28,10 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class Unheard(Exception):
-    """There is no usable answer; the text says why."""
+    """There is no usable answer; the text says why, and may quote it."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(visible(words))
 
 
 @dataclass(frozen=True, slots=True)

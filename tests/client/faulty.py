@@ -174,7 +174,7 @@ class Case:
 
 
 Transport = Literal[
-    "", "drop", "500", "503", "404", "half", "drip", "words", "twice", "list", "away"
+    "", "drop", "500", "503", "404", "half", "drip", "words", "twice", "list", "away", "last"
 ]
 Step = Literal["create", "read", "log", "consume", "outcome"]
 Tell = Callable[[Case], JSON]
@@ -355,6 +355,16 @@ class Talk:
     def send_away(self, _status: int, _answer: JSON) -> None:
         self.write(302, b"", {"Location": f"{self.server.url}{ELSEWHERE}"})
 
+    def send_last(self, status: int, answer: JSON) -> None:
+        """Say that the connection ends with this answer, which comes a moment after its head."""
+        data = json.dumps(answer).encode()
+        self.http.send_response(status)
+        self.http.send_header("Content-Length", str(len(data)))
+        self.http.send_header("Connection", "close")
+        self.http.end_headers()
+        time.sleep(DRIP_SECONDS)
+        self.http.wfile.write(data)
+
     def send_drip(self, status: int, answer: JSON) -> None:
         data = json.dumps(answer).encode()
         self.http.send_response(status)
@@ -513,6 +523,8 @@ FAULTS: dict[str, Fault] = {
     # The connection, for a while: everything goes on.
     "creating is dropped once": Fault("ran", step="create", transport="drop", times=1),
     "creating fails once": Fault("ran", step="create", transport="500", times=1),
+    "creating ends the connection": Fault("ran", step="create", transport="last"),
+    "reading ends the connection": Fault("ran", transport="last"),
     "reading is dropped once": Fault("ran", transport="drop", times=1),
     "reading is half once": Fault("ran", transport="half", times=1),
     "reading is 503 once": Fault("ran", transport="503", times=1),

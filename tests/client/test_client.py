@@ -28,7 +28,7 @@ from cosignet.client import (
     Unavailable,
     requires_approval,
 )
-from cosignet.client.api import Unheard
+from cosignet.client.api import QUOTED_MAX, Unheard
 from cosignet.core.characters import is_hidden
 from cosignet.core.errors import PayloadRefused
 
@@ -294,6 +294,7 @@ def test_what_else_stands_in_a_file_of_pins_is_kept(live: Live, tmp_path: Path) 
 def test_what_a_server_says_moves_no_cursor() -> None:
     for error in (Unavailable("\033[2K"), EvidenceRefused("x", "\r"), Unheard("\x9b\u202e")):
         assert not any(is_hidden(ord(one)) for one in str(error))
+    assert len(str(Unheard("9" * 1_000_000))) == QUOTED_MAX
 
 
 def test_without_a_first_use_an_unknown_passkey_is_refused(live: Live, tmp_path: Path) -> None:

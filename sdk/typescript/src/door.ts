@@ -135,8 +135,10 @@ function parse(base: string): URL {
     url = undefined;
   }
   const plain = url?.protocol === "http:" && LOCAL.has(url.hostname);
-  if (!url || (url.protocol !== "https:" && !plain)) {
-    throw new SetupIncomplete(`baseUrl is ${base}. Give an https:// URL; http:// is for localhost.`);
+  const more = url && url.username + url.password + url.search + url.hash;
+  if (!url || more || (url.protocol !== "https:" && !plain)) {
+    throw new SetupIncomplete("baseUrl is no https:// URL of a server, without user, query or"
+      + " fragment; http:// is for localhost alone.");
   }
   return url;
 }

@@ -216,7 +216,8 @@ test("what a server says moves no cursor", () => {
 });
 
 test("what cannot work is said at once", () => {
-  for (const baseUrl of ["http://cosignet.example", "ftp://localhost", "x", "http://localhost.example"]) {
+  for (const baseUrl of ["http://cosignet.example", "ftp://localhost", "x", "http://localhost.example",
+    "https://a:b@cosignet.example", "https://cosignet.example/?a", "https://cosignet.example/#a"]) {
     assert.throws(() => new Cosignet({ apiKey: "k", baseUrl }), SetupIncomplete);
   }
   for (const apiKey of ["", undefined, "a\nb"]) {

@@ -56,10 +56,10 @@ class Door:
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
         private = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOCAL)
-        if not url.hostname or not private or url.query or url.fragment:
+        if not url.hostname or not private or "@" in url.netloc or url.query or url.fragment:
             raise SetupIncomplete(
-                f"COSIGNET_BASE_URL is {self.base_url!r}. Give an https:// URL; http:// is for"
-                " localhost alone."
+                "COSIGNET_BASE_URL is no https:// URL of a server, without user, query or fragment;"
+                " http:// is for localhost alone."
             )
         if not self.api_key or not self.api_key.isascii() or not self.api_key.isprintable():
             raise SetupIncomplete("There is no API key. Set COSIGNET_API_KEY to yours.")

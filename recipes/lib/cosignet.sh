@@ -67,7 +67,9 @@ try:
             found = at(value, path)
             text = "" if found is None else found if isinstance(found, str) else dump(found)
             out(rest[1] + path.replace(".", "_") + "=" + shlex.quote(text) + "\n")
-    elif what == "same": sys.exit(not same(at(load(rest[0]), rest[1]), load(rest[2])))
+    elif what == "same":
+        asked, text, answer = map(load, rest)
+        sys.exit(not (same(text, asked) and same(at(answer, "payload"), asked)))
     elif what == "canonical":
         text = open(rest[0], encoding="utf-8").read()
         sys.exit(dump(json.loads(text)) != text or list(json.loads(text)) != rest[1].split())
@@ -75,8 +77,9 @@ try:
         for pin in load(rest[0])["pins"]:
             if (pin.get("origin"), pin.get("approver")) == (rest[1], rest[2]): print(pin["key"])
     elif what == "pin":
-        pins = load(rest[0])["pins"] + [load(rest[1])]
-        out(json.dumps({"version": 1, "pins": pins}, indent=1) + "\n")
+        pins = load(rest[0])
+        pins["pins"].append(load(rest[1]))
+        out(json.dumps(pins, indent=1) + "\n")
 except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError): sys.exit(2)
 '
 
@@ -118,9 +121,9 @@ jq_fields() {
     | (if . == null then "" elif type == "string" then . else tojson end)
     | $prefix + ($path | gsub("\\."; "_")) + "=" + @sh' "$file" --args "$@" 2>/dev/null || return 2
 }
-jq_same() {
-  jq -e --arg path "$2" --slurpfile other "$3" \
-    'getpath($path | split(".") - [""]) == $other[0]' "$1" >/dev/null 2>&1
+jq_same() { # ASKED TEXT ANSWER
+  jq -en --slurpfile asked "$1" --slurpfile text "$2" --slurpfile answer "$3" \
+    '$text == $asked and [$answer[0].payload] == $asked' >/dev/null 2>&1
 }
 jq_canonical() {
   [[ $(jq -cj . "$1" 2>/dev/null; printf x) == "$(cat "$1"; printf x)" ]] &&
@@ -131,7 +134,7 @@ jq_pins() {
     '[.pins[] | select(.origin == $origin and .approver == $approver) | .key] | join("\n")' \
     "$1" 2>/dev/null || return 2
 }
-jq_pin() { jq --slurpfile pin "$2" '{version: 1, pins: (.pins + $pin)}' "$1"; }
+jq_pin() { jq --slurpfile pin "$2" '.pins += $pin' "$1"; }
 
 # --- HTTP -----------------------------------------------------------------------------------------
 
@@ -175,20 +178,34 @@ ask_until() {
     sleep "$((pause / 10)).$((pause % 10))"
   done
 }
-plain() { printf '%s' "$1" | tr -cd ' -~'; }
+plain() { local LC_ALL=C; printf '%s' "${1//[^ -~]/}"; }
 refused() { die "$REFUSED" "$(plain "$a_title $a_detail ($a_code $STATUS)"). Nothing was run."; }
 
 # --- Bytes ----------------------------------------------------------------------------------------
 
-sha256() { openssl dgst -sha256 -r | cut -c 1-64; } # standard input, in hex
-bytes() { printf '%b' "$(printf '%s' "$1" | sed 's/../\\x&/g')"; } # of hex
-hex() { od -An -v -tx1 | tr -d ' \n'; }
-base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
-unbase64url() { # strictly: writing it again gives the same text
-  local text=$1 pad=
-  case $((${#text} % 4)) in 2) pad='==' ;; 3) pad='=' ;; esac
-  printf '%s' "$text$pad" | tr '_-' '/+' | openssl base64 -d -A >"$2" &&
-    [[ -n $text && $(base64url <"$2") == "$text" ]]
+# Each program that is not started is a program less to wait for: the shell replaces by itself.
+sha256() { local read; read=$(openssl dgst -sha256 -r) && printf '%s' "${read:0:64}"; } # stdin, in hex
+bytes() { # of hex
+  local at escaped=
+  for ((at = 0; at < ${#1}; at += 2)); do escaped+="\\x${1:at:2}"; done
+  printf '%b' "$escaped"
+}
+hex() { local read; read=$(od -An -v -tx1) && printf '%s' "${read//[$' \n']/}"; }
+base64url() {
+  local read
+  read=$(openssl base64 -A) && read=${read//+/-} && read=${read//\//_} && printf '%s' "${read//=/}"
+}
+is_base64url() { # in its one spelling: no padding, and the bits that are left over are zeros
+  local LC_ALL=C
+  [[ -n $1 && $1 != *[!A-Za-z0-9_-]* ]] || return 1
+  case $((${#1} % 4))${1: -1} in 0? | 2[AQgw] | 3[AEIMQUYcgkosw048]) ;; *) return 1 ;; esac
+}
+unbase64url() { # TEXT FILE
+  local plain
+  is_base64url "$1" || return 1
+  plain=${1//-/+} plain=${plain//_/\/}
+  case $((${#1} % 4)) in 2) plain+='==' ;; 3) plain+='=' ;; esac
+  openssl base64 -d -A >"$2" <<<"$plain"
 }
 
 # --- Verifying ------------------------------------------------------------------------------------
@@ -212,8 +229,8 @@ verify_decision() {
   hashed=$(sha256 <"$WORK/text")
   must 'the server took another payload' "$ASKED_HASH" "$hashed"
   must 'its payload hash is another' "$d_payloadHash" "$hashed"
-  json same "$WORK/text" '' "$WORK/payload" || forged 'its payload is not the one asked for'
-  json same "$WORK/answer" payload "$WORK/payload" || forged 'the payload beside it is another'
+  json same "$WORK/payload" "$WORK/text" "$WORK/answer" ||
+    forged 'its payload, or the one beside it, is not the one asked for'
   # 2. The context: canonical, and what was asked.
   printf '%s' "$d_context" >"$WORK/context"
   json canonical "$WORK/context" "$CONTEXT_KEYS" || forged 'its context is not canonical'
@@ -238,6 +255,7 @@ verify_decision() {
   (((flags & 0x62) == 0 && (flags & 0x18) != 0x10)) || forged 'its flags mean nothing here'
   ((flags & 0x80)) || must 'it is not as long as it says' "$(($(wc -c <"$WORK/data")))" 37
   # 5. The key: known before, and the signature is its own.
+  is_base64url "$d_credential_id" || forged 'its passkey has no id'
   must 'it names several passkeys' "$d_rawAssertion_id $d_rawAssertion_rawId $d_credentialId" \
     "$d_credential_id $d_credential_id $d_credential_id"
   verify_key "$origin" "$d_credential_publicKeySpki"

@@ -49,6 +49,7 @@ class Guard:
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,
         )
         assert self.process.stderr is not None
         self.asked: dict[str, Any] = json.loads(self.process.stderr.readline())
@@ -84,7 +85,9 @@ def test_exactly_the_signed_command_runs(live: Live, tmp_path: Path) -> None:
     guard.person.approve(guard.asked["id"])
     status, out, err = guard.end()
     assert (status, out) == (0, f"{rest} prod\n")
-    assert "FIRST USE" in err
+    told = [json.loads(line) for line in err.splitlines()]
+    assert [one["event"] for one in told] == ["note", "approved"]
+    assert told[0]["detail"].startswith("FIRST USE")
     assert guard.read()["outcome"]["result"] == "executed"
 
 
@@ -124,6 +127,21 @@ def test_an_interrupt_takes_the_request_back(live: Live, tmp_path: Path) -> None
     assert not (tmp_path / "ran").exists()
 
 
+def test_an_interrupt_while_the_command_runs_is_the_commands(live: Live, tmp_path: Path) -> None:
+    """It may have to clean up, and nobody is told that nothing was run."""
+    heard = "signal.signal(signal.SIGINT, lambda *_: (time.sleep(1), sys.exit(7)))"
+    script = f"import signal, sys, time; {heard}; print('up', flush=True); signal.pause()"
+    guard = Guard(live, tmp_path, command=[sys.executable, "-c", script])
+    guard.person.approve(guard.asked["id"])
+    assert guard.process.stdout is not None
+    assert guard.process.stdout.readline() == "up\n"
+    os.killpg(guard.process.pid, signal.SIGINT)
+    status, _, err = guard.end()
+    assert status == 7
+    assert "nothing was run" not in err
+    assert guard.read()["outcome"]["result"] == "failed"
+
+
 def test_high_risk_shows_the_match_code(live: Live, tmp_path: Path) -> None:
     guard = Guard(live, tmp_path, "--risk", "high", command=["true"])
     code = guard.asked["matchCode"]
@@ -131,29 +149,41 @@ def test_high_risk_shows_the_match_code(live: Live, tmp_path: Path) -> None:
     assert guard.end()[0] == 0
 
 
+def on_a_terminal(live: Live, folder: Path, decide: str, **env: str) -> tuple[int, str, str]:
+    """Return the exit status, what a terminal showed, and who was asked."""
+    person = live.newcomer()
+    environ = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environ |= {"HOME": str(folder), "COSIGNET_API_KEY": live.program().key}
+    environ |= {"COSIGNET_BASE_URL": live.url, "COSIGNET_USER": person.username}
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "cosignet", "guard", "--ttl", "90", "--", "true"]
+    with subprocess.Popen(command, cwd=folder, env=environ | env, stderr=terminal) as running:
+        os.close(terminal)
+        said = read_until(screen, b"/confirm/" if env else b"left")
+        getattr(person, decide)(found_id(said))
+        said += read_until(screen, None)
+    os.close(screen)
+    return running.returncode, said, person.username
+
+
 @pytest.mark.parametrize("quiet", [{"CI": "true"}, {}], ids=["in CI", "for people"])
 def test_a_terminal_shows_who_was_asked_a_code_and_the_time_left(
     live: Live, tmp_path: Path, quiet: dict[str, str]
 ) -> None:
-    person = live.newcomer()
-    environ = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    environ |= {"HOME": str(tmp_path), "COSIGNET_API_KEY": live.program().key}
-    environ |= {"COSIGNET_BASE_URL": live.url, "COSIGNET_USER": person.username, **quiet}
-    screen, terminal = pty.openpty()
-    command = [sys.executable, "-m", "cosignet", "guard", "--ttl", "90", "--", "true"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=terminal) as running:
-        os.close(terminal)
-        said = read_until(screen, b"left" if not quiet else b"/confirm/")
-        person.reject(found_id(said))
-        said += read_until(screen, None)
-    os.close(screen)
-    assert running.returncode == 10
+    status, said, username = on_a_terminal(live, tmp_path, "reject", **quiet)
+    assert status == 10
     url = f"{live.url}/confirm/{found_id(said)}"
-    assert f"Waiting for {person.username} to decide: {url}" in said
+    assert f"Waiting for {username} to decide: {url}" in said
     code = "\r\n".join(terminal_lines(qr_code(url)))
     assert (code in said) == (not quiet)
     assert (re.search(r"(1:30|1:[0-2]\d|0:\d\d) left", said) is not None) == (not quiet)
     assert "Rejected" in said or "rejected" in said
+
+
+def test_what_is_said_meanwhile_has_a_line_of_its_own(live: Live, tmp_path: Path) -> None:
+    status, said, _ = on_a_terminal(live, tmp_path, "approve")
+    assert status == 0
+    assert "left \r\033[KFIRST USE" in said
 
 
 def read_until(screen: int, words: bytes | None) -> str:

@@ -40,6 +40,8 @@ APPROVER = "alex"
 DRIP_SECONDS = 0.2
 HANG_SECONDS = 30
 ELSEWHERE = "/elsewhere"
+ERASE = "\033[2K\r"
+"""Has a terminal erase its line."""
 
 
 @lru_cache
@@ -172,7 +174,7 @@ class Case:
 
 
 Transport = Literal[
-    "", "drop", "500", "503", "404", "half", "drip", "words", "twice", "list", "away"
+    "", "drop", "500", "503", "404", "half", "drip", "words", "twice", "list", "away", "last"
 ]
 Step = Literal["create", "read", "log", "consume", "outcome"]
 Tell = Callable[[Case], JSON]
@@ -353,6 +355,16 @@ class Talk:
     def send_away(self, _status: int, _answer: JSON) -> None:
         self.write(302, b"", {"Location": f"{self.server.url}{ELSEWHERE}"})
 
+    def send_last(self, status: int, answer: JSON) -> None:
+        """Say that the connection ends with this answer, which comes a moment after its head."""
+        data = json.dumps(answer).encode()
+        self.http.send_response(status)
+        self.http.send_header("Content-Length", str(len(data)))
+        self.http.send_header("Connection", "close")
+        self.http.end_headers()
+        time.sleep(DRIP_SECONDS)
+        self.http.wfile.write(data)
+
     def send_drip(self, status: int, answer: JSON) -> None:
         data = json.dumps(answer).encode()
         self.http.send_response(status)
@@ -410,6 +422,18 @@ def in_longer_der(signature: str) -> str:
     """Write the same two integers with a length in two bytes."""
     data = base64url_decode(signature)
     return base64url(b"\x30\x81" + data[1:])
+
+
+def renamed(id_: str) -> Tell:
+    """The passkey has another name, wherever it stands."""
+
+    def tell(case: Case) -> JSON:
+        answer = json.loads(
+            json.dumps(case.approved(tamper={"members": {"id": id_, "rawId": id_}}))
+        )
+        return answer | {"credentialId": id_, "credential": answer["credential"] | {"id": id_}}
+
+    return tell
 
 
 def other_payload(case: Case) -> str:
@@ -499,6 +523,8 @@ FAULTS: dict[str, Fault] = {
     # The connection, for a while: everything goes on.
     "creating is dropped once": Fault("ran", step="create", transport="drop", times=1),
     "creating fails once": Fault("ran", step="create", transport="500", times=1),
+    "creating ends the connection": Fault("ran", step="create", transport="last"),
+    "reading ends the connection": Fault("ran", transport="last"),
     "reading is dropped once": Fault("ran", transport="drop", times=1),
     "reading is half once": Fault("ran", transport="half", times=1),
     "reading is 503 once": Fault("ran", transport="503", times=1),
@@ -537,6 +563,11 @@ FAULTS: dict[str, Fault] = {
     # Refusals of the server.
     "a wrong key": Fault(
         "refused", step="create", answer=lambda _: {":status": 401, "code": "unauthenticated"}
+    ),
+    "a refusal that moves the cursor": Fault(
+        "refused",
+        step="create",
+        answer=lambda _: {":status": 403, "code": "forbidden", "title": f"{ERASE}Approved."},
     ),
     "it is gone": Fault("refused", transport="404"),
     # Forgeries.
@@ -625,6 +656,7 @@ FAULTS: dict[str, Fault] = {
         "evidence", beside("rawAssertion", "response", "clientDataJSON", put=base64url(b"null"))
     ),
     "a response that is a text": Fault("evidence", beside("rawAssertion", "response", put="x")),
+    "an id that moves the cursor": Fault("evidence", renamed(f"AAAA{ERASE}")),
     "no key": Fault("evidence", beside("credential", "publicKeySpki", put=None)),
     "an empty signature": Fault("evidence", tampered(signature=lambda _: b"")),
     "the id of another passkey": Fault("evidence", tampered(members={"rawId": "AAAA"})),

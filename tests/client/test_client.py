@@ -28,6 +28,8 @@ from cosignet.client import (
     Unavailable,
     requires_approval,
 )
+from cosignet.client.api import QUOTED_MAX, Unheard
+from cosignet.core.characters import is_hidden
 from cosignet.core.errors import PayloadRefused
 
 
@@ -281,6 +283,20 @@ def test_the_first_use_is_told_loudly_and_any_other_key_is_refused(
     assert base64url(person.passkey.spki) in str(refused.value)
 
 
+def test_what_else_stands_in_a_file_of_pins_is_kept(live: Live, tmp_path: Path) -> None:
+    pins = tmp_path / "pins.json"
+    pins.write_text(json.dumps({"version": 1, "logs": ["a key of a log"], "pins": []}))
+    approved(live, live.newcomer(), trust=PinFile(pins))
+    kept = json.loads(pins.read_text())
+    assert (len(kept["pins"]), kept["logs"]) == (1, ["a key of a log"])
+
+
+def test_what_a_server_says_moves_no_cursor() -> None:
+    for error in (Unavailable("\033[2K"), EvidenceRefused("x", "\r"), Unheard("\x9b\u202e")):
+        assert not any(is_hidden(ord(one)) for one in str(error))
+    assert len(str(Unheard("9" * 1_000_000))) == QUOTED_MAX
+
+
 def test_without_a_first_use_an_unknown_passkey_is_refused(live: Live, tmp_path: Path) -> None:
     pins = tmp_path / "pins.json"
     with pytest.raises(EvidenceRefused, match="not among"):
@@ -343,6 +359,9 @@ def test_a_payload_that_is_not_json_never_leaves(live: Live, value: Any) -> None
         ({"base_url": "ftp://localhost"}, "https"),
         ({"base_url": "https://"}, "https"),
         ({"base_url": "http://localhost.example"}, "https"),
+        ({"base_url": "https://a:b@cosignet.example"}, "https"),
+        ({"base_url": "https://cosignet.example/?a"}, "https"),
+        ({"base_url": "https://cosignet.example/#a"}, "https"),
         ({"api_key": ""}, "COSIGNET_API_KEY"),
         ({"api_key": "a\nb"}, "COSIGNET_API_KEY"),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.authenticator import EDDSA, RS256, Authenticator, base64url
 from tests.client.clients import CLIENTS, Asking, Client, Did
-from tests.client.faulty import FAULTS, Case, Fault, Server
+from tests.client.faulty import ERASE, FAULTS, Case, Fault, Server
 from tests.client.faulty_log import LOG_FAULTS, VKEY
 
 AT_ONCE = 12
@@ -32,6 +32,8 @@ def wrong(name: str, fault: Fault, did: Did, server: Server) -> str | None:
     runs = 1 if fault.want == "ran" else 0
     if did.runs != runs or did.verdict not in (fault.want, fault.loosely):
         return f"{name}: {did.runs} runs, {did.verdict}, wanted {fault.want}: {did.said[-300:]}"
+    if ERASE[0] in did.said or ERASE[-1] in did.said:
+        return f"{name}: a terminal obeys what the server says"
     if server.followed:
         return f"{name}: it went where a redirect led"
     if len(set(server.keys)) > 1 or None in server.keys:

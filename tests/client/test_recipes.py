@@ -148,6 +148,10 @@ def test_the_first_use_is_told_loudly_and_any_other_key_is_refused(
     status, _, err = Running(live, tmp_path, GATE, *DEPLOY, by=person, CI="true", **tool).approved()
     assert status == 0
     assert "FIRST USE" not in err
+    pins.write_text(json.dumps({"version": 1, "logs": ["a key of a log"], "pins": []}))
+    Running(live, tmp_path, GATE, *DEPLOY, by=person, **tool).approved()
+    kept |= {"logs": ["a key of a log"]}
+    assert json.loads(pins.read_text()) == kept
     kept["pins"][0]["key"] = base64url(live.newcomer().passkey.spki)
     pins.write_text(json.dumps(kept))
     status, _, err = Running(live, tmp_path, GATE, *DEPLOY, by=person, **tool).approved()

@@ -1,6 +1,6 @@
 // One request, one answer, one deadline; and asking again until that is had.
 
-import { RequestRefused, SetupIncomplete, Unavailable } from "./errors.ts";
+import { RequestRefused, SetupIncomplete, Unavailable, visible } from "./errors.ts";
 import type { JsonObject } from "./payload.ts";
 import type { Timing } from "./timing.ts";
 
@@ -118,7 +118,7 @@ export class Door {
     reason: string, failures: number, asked: number, deadline: number, signal?: AbortSignal,
   ): Promise<void> {
     const unavailable = new Unavailable(reason, failures);
-    this.#warn(`unavailable (${failures} in a row): ${reason}`);
+    this.#warn(visible(`unavailable (${failures} in a row): ${reason}`));
     if (failures === this.#timing.alertAfter) this.#alert(unavailable);
     const bound = this.#timing.firstPause * 2 ** Math.min(failures - 1, 16);
     const pause = Math.max(asked, Math.random() * Math.min(this.#timing.longestPause, bound));
@@ -135,8 +135,10 @@ function parse(base: string): URL {
     url = undefined;
   }
   const plain = url?.protocol === "http:" && LOCAL.has(url.hostname);
-  if (!url || (url.protocol !== "https:" && !plain)) {
-    throw new SetupIncomplete(`baseUrl is ${base}. Give an https:// URL; http:// is for localhost.`);
+  const more = url && url.username + url.password + url.search + url.hash;
+  if (!url || more || (url.protocol !== "https:" && !plain)) {
+    throw new SetupIncomplete("baseUrl is no https:// URL of a server, without user, query or"
+      + " fragment; http:// is for localhost alone.");
   }
   return url;
 }

@@ -2,10 +2,10 @@
 
 import type { Decision } from "./decision.ts";
 
-/** The action may not run. */
+/** The action may not run. A terminal obeys nothing in its words, whoever wrote them. */
 export class CosignetError extends Error {
   constructor(message: string) {
-    super(message);
+    super(visible(message));
     this.name = new.target.name;
   }
 }
@@ -85,3 +85,9 @@ export class Cancelled extends NotApproved {}
 
 /** Your own deadline came before a decision. */
 export class Undecided extends Expired {}
+
+const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+export function visible(words: string): string {
+  return words.replace(HIDDEN, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
+}

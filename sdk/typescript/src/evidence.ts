@@ -138,7 +138,7 @@ function verifyAuthenticatorData(data: Bytes, site: Bytes): void {
 
 function readCredential(answer: JsonObject, assertion: Members): Credential {
   const named = object(answer, "credential");
-  const id = text(named, "id");
+  const id = base64url(bytes(named, "id"));
   const ids = [text(assertion, "id"), text(assertion, "rawId"), text(answer, "credentialId")];
   must(ids.every((one) => one === id), "credential", "it names several passkeys");
   const { algorithm } = named;

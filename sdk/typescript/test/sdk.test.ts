@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { base64url, fromBase64url, hex, sha256 } from "../src/bytes.ts";
 import {
-  canonicalPayload, challenge48, contextHash, Cosignet, firstUse, parseContext, PayloadRefused,
+  canonicalPayload, challenge48, contextHash, Cosignet, EvidenceRefused, firstUse, parseContext, PayloadRefused,
   pinnedKeys, pinsOf, SetupIncomplete, verifyEvidence, verifyWebhookSignature, type Evidence,
 } from "../src/index.ts";
 import { parseLogKey, rootOf, verifyHead } from "../src/log.ts";
@@ -208,8 +208,16 @@ test("where keys are pinned, nothing is believed for the first time", async () =
   assert.throws(() => pinsOf("{"), SyntaxError);
 });
 
+test("what a server says moves no cursor", () => {
+  for (const words of ["\x1b[2K", "\r", "\x9b\u202e", "\u2028"]) {
+    assert.match(new EvidenceRefused("x", words).message, /: \\u\{[0-9a-f]+\}/);
+    assert.doesNotMatch(new EvidenceRefused("x", words).message, /[\p{C}\p{Zl}]/u);
+  }
+});
+
 test("what cannot work is said at once", () => {
-  for (const baseUrl of ["http://cosignet.example", "ftp://localhost", "x", "http://localhost.example"]) {
+  for (const baseUrl of ["http://cosignet.example", "ftp://localhost", "x", "http://localhost.example",
+    "https://a:b@cosignet.example", "https://cosignet.example/?a", "https://cosignet.example/#a"]) {
     assert.throws(() => new Cosignet({ apiKey: "k", baseUrl }), SetupIncomplete);
   }
   for (const apiKey of ["", undefined, "a\nb"]) {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cosignet.cli import machine, reach, store_checks
 from cosignet.cli.finding import PRIVATE_WEBHOOKS, UNKNOWN_ADDRESSES, Finding, fail, ok, warn
-from cosignet.cli.output import visible
+from cosignet.core.characters import visible
 from cosignet.core.errors import SetupError
 from cosignet.server.config import Config, read_config
 from cosignet.server.install import key_of

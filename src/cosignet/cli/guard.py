@@ -2,17 +2,19 @@
 
 import argparse
 import json
+import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from cosignet.cli import qr
 from cosignet.client import Asked, Cosignet, CosignetError, PinFile, SetupIncomplete
 from cosignet.client.environment import read_settings
 from cosignet.client.guard import CommandFailed, exit_code, read_command, run_signed
 from cosignet.client.pins import Trust
-from cosignet.core.characters import is_hidden
+from cosignet.core.characters import visible
 from cosignet.core.errors import PayloadRefused
 
 
@@ -20,7 +22,8 @@ def guard(options: argparse.Namespace) -> int:
     """Gate one command; the exit status is the command's, or says why it did not run."""
     screen = Screen(options.json, quiet=options.quiet or read_settings().unattended)
     try:
-        return _guard(options, screen)
+        with screen.notes():
+            return _guard(options, screen)
     except CommandFailed as failed:
         return failed.status
     except (CosignetError, PayloadRefused) as error:
@@ -76,9 +79,9 @@ class Screen:
                 told |= {"matchCode": asked.match_code, "expiresAt": asked.answer.get("expiresAt")}
                 self._line(json.dumps(told))
                 return
-            self._line(f"Waiting for {visible(username)} to decide: {visible(asked.url)}")
+            self._tell("waiting", f"Waiting for {username} to decide: {asked.url}")
             if asked.match_code is not None:
-                self._line(f"Match code: {visible(asked.match_code)}")
+                self._tell("waiting", f"Match code: {asked.match_code}")
             if self._counts:
                 self._show_code(asked.url)
                 self._counter = threading.Thread(target=self._count, args=(asked,), daemon=True)
@@ -86,16 +89,32 @@ class Screen:
 
         return show
 
+    @contextmanager
+    def notes(self) -> Generator[None]:
+        """Show in between what the client has to say: failures, and whose key was new to it."""
+        logger, handler = logging.getLogger("cosignet"), logging.Handler()
+        handler.emit = lambda record: self._tell("note", record.getMessage())
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
     def end(self, what: str, words: str) -> None:
         """Say what became of it."""
         self._ended.set()
         if self._counter is not None:
             self._counter.join()
             self._counter = None
-        self._line(json.dumps({"event": what.lower(), "detail": words}) if self._json else words)
+        self._tell(what.lower(), words)
+
+    def _tell(self, event: str, words: str) -> None:
+        told = json.dumps({"event": event, "detail": words}) if self._json else visible(words)
+        self._line(told)
 
     def _line(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        over = "\r\033[K" if self._counter is not None else ""
+        print(f"{over}{text}", file=sys.stderr, flush=True)
 
     def _show_code(self, url: str) -> None:
         if len(url.encode()) <= qr.BYTES_MAX:
@@ -108,8 +127,3 @@ class Screen:
             print(f"\r{left // 60}:{left % 60:02} left ", end="", file=sys.stderr, flush=True)
             self._ended.wait(1)
         print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-def visible(text: str) -> str:
-    """Return a text that the server sent, with nothing in it that a terminal would obey."""
-    return "".join(one if not is_hidden(ord(one)) else f"\\u{{{ord(one):x}}}" for one in text)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
-from cosignet.core.characters import is_hidden
+from cosignet.core.characters import visible
 from cosignet.core.errors import SetupError
 from cosignet.server.app import opened
 from cosignet.server.config import Config, read_config
@@ -74,10 +74,3 @@ def _cell(value: object) -> str:
     if isinstance(value, list):
         return ",".join(map(str, cast("list[object]", value)))
     return "-" if value is None else visible(str(value))
-
-
-def visible(text: str) -> str:
-    """Return a text that somebody else chose, with nothing in it that a terminal would obey."""
-    return "".join(
-        one if one == " " or not is_hidden(ord(one)) else f"\\u{{{ord(one):x}}}" for one in text
-    )

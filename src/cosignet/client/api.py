@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from cosignet import __version__
 from cosignet.client.errors import SetupIncomplete
+from cosignet.core.characters import visible
 from cosignet.core.errors import Refusal
 from cosignet.core.idempotency import IDEMPOTENCY_KEY_HEADER
 from cosignet.core.jsontext import JsonValue, parse_json
@@ -24,11 +25,16 @@ from cosignet.core.jsontext import JsonValue, parse_json
 BODY_BYTES_MAX = 1024 * 1024
 """An answer's; more is cut off. A confirmation is about 130 KiB at most."""
 _CHUNK = 64 * 1024
+QUOTED_MAX = 300
+"""How many characters of what is wrong with an answer are told."""
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class Unheard(Exception):
-    """There is no usable answer; the text says why."""
+    """There is no usable answer; the text says why, and may quote the beginning of it."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(visible(words[:QUOTED_MAX]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,10 @@ class Door:
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
-        if not is_private(self.base_url) or url.query or url.fragment:
+        if not is_private(self.base_url) or "@" in url.netloc or url.query or url.fragment:
             raise SetupIncomplete(
-                f"COSIGNET_BASE_URL is {self.base_url!r}. Give an https:// URL; http:// is for"
-                " localhost alone."
+                "COSIGNET_BASE_URL is no https:// URL of a server, without user, query or fragment;"
+                " http:// is for localhost alone."
             )
         if not self.api_key or not self.api_key.isascii() or not self.api_key.isprintable():
             raise SetupIncomplete("There is no API key. Set COSIGNET_API_KEY to yours.")
@@ -138,6 +144,7 @@ def send(
         raise Unheard(str(error) or type(error).__name__) from None
     finally:
         connection.close()
+        connection.hang_up()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +243,23 @@ class _Deadline:
         return io.BufferedReader(_Timed(self._sock, self._deadline), _CHUNK)
 
     def close(self) -> None:
-        self._sock.close()
+        """Leave it open: http.client closes what ends after this answer before that is read."""
 
 
 class _Http(http.client.HTTPConnection):
     def __init__(self, host: str, port: int | None, deadline: float) -> None:
         super().__init__(host, port)
         self.deadline = deadline
+        self.plain: socket.socket | None = None
 
     def connect(self) -> None:
-        self.sock = cast(Any, _Deadline(self._connected(), self.deadline))
+        self.plain = self._connected()
+        self.sock = cast(Any, _Deadline(self.plain, self.deadline))
+
+    def hang_up(self) -> None:
+        """Close the socket."""
+        if self.plain is not None:
+            self.plain.close()
 
     def _connected(self) -> socket.socket:
         return socket.create_connection((self.host, self.port), _left(self.deadline))

@@ -8,9 +8,14 @@
 
 from typing import Any
 
+from cosignet.core.characters import visible
+
 
 class CosignetError(Exception):
-    """The action may not run."""
+    """The action may not run. A terminal obeys nothing in its words, whoever wrote them."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(visible(words))
 
 
 class SetupIncomplete(CosignetError):

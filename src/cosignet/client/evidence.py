@@ -189,7 +189,7 @@ def _verify_authenticator_data(data: bytes, rp_id: str) -> None:
 
 def _credential(answer: Members, assertion: Members) -> Credential:
     named = object_in(answer, "credential")
-    id_ = text_in(named, "id")
+    id_ = base64url(bytes_in(named, "id"))
     must(
         {text_in(assertion, "id"), text_in(assertion, "rawId"), text_in(answer, "credentialId")}
         == {id_},

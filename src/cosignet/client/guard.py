@@ -3,8 +3,11 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -109,15 +112,37 @@ def run_signed(payload: dict[str, JsonValue]) -> None:
     for path, approved in cast("dict[str, str]", payload.get("files", {})).items():
         if _sha256(path) != approved:
             raise FileChanged(f"{path} is not what was approved. Nothing was run.")
-    ran = subprocess.run(  # noqa: S603 - what runs was signed, and no shell reads it
-        cast("list[str]", payload["argv"]),
-        executable=cast(str, payload["program"]),
-        cwd=cast(str, payload["cwd"]),
-        check=False,
-    )
-    if ran.returncode:
+    status = _run(payload)
+    if status:
         # As shells tell it: 128 and the number of the signal.
-        raise CommandFailed(ran.returncode if ran.returncode > 0 else 128 - ran.returncode)
+        raise CommandFailed(status if status > 0 else 128 - status)
+
+
+def _run(payload: dict[str, JsonValue]) -> int:
+    with _interrupts_left_to_the_command():
+        ran = subprocess.run(  # noqa: S603 - what runs was signed, and no shell reads it
+            cast("list[str]", payload["argv"]),
+            executable=cast(str, payload["program"]),
+            cwd=cast(str, payload["cwd"]),
+            check=False,
+        )
+    return ran.returncode
+
+
+@contextmanager
+def _interrupts_left_to_the_command() -> Generator[None]:
+    """Do nothing at Ctrl-C: the terminal sends it to the command, too, which ends as it likes.
+
+    A KeyboardInterrupt here would kill it after a quarter of a second, and could lose its status.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _sha256(path: str) -> str:

@@ -59,10 +59,10 @@ class PinFile:
 
     def verify_credential(self, evidence: Evidence) -> Credential:
         """Believe the approver's pinned keys; if there are none, pin this one and say so loudly."""
-        with self._locked() as pins:
-            known = [pin for pin in pins if _is_of(pin, evidence)]
+        with self._locked() as file:
+            known = [pin for pin in _pins(file) if _is_of(pin, evidence)]
             if not known and self.first_use:
-                self._write([*pins, _pin(evidence)])
+                self._write(file | {"pins": [*file["pins"], _pin(evidence)]})
                 self._tell(evidence)
             elif base64url(evidence.credential.key) not in [pin.get("key") for pin in known]:
                 raise _foreign(evidence, str(self.path))
@@ -78,7 +78,7 @@ class PinFile:
         _log.warning(words)
 
     @contextmanager
-    def _locked(self) -> Generator[list[dict[str, Any]]]:
+    def _locked(self) -> Generator[dict[str, Any]]:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.path.with_name(self.path.name + ".lock").open("w") as lock:
@@ -87,19 +87,24 @@ class PinFile:
         except OSError as error:
             raise SetupIncomplete(f"{self.path} cannot be used: {error}") from None
 
-    def _read(self) -> list[dict[str, Any]]:
+    def _read(self) -> dict[str, Any]:
         if not self.path.exists():
-            return []
+            return {"version": 1, "pins": []}
         try:
-            pins = json.loads(self.path.read_text("utf-8"))["pins"]
+            file = json.loads(self.path.read_text("utf-8"))
+            return file | {"pins": list(file["pins"])}
         except (ValueError, KeyError, TypeError):
             raise SetupIncomplete(f"{self.path} is no file of pins. Repair or remove it.") from None
-        return [pin for pin in cast("list[Any]", pins) if isinstance(pin, dict)]
 
-    def _write(self, pins: list[dict[str, Any]]) -> None:
+    def _write(self, file: dict[str, Any]) -> None:
+        """Write a file of pins anew; what else stands in it, as the keys of logs, is kept."""
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        fresh.write_text(json.dumps({"version": 1, "pins": pins}, indent=1) + "\n", "utf-8")
+        fresh.write_text(json.dumps(file, indent=1) + "\n", "utf-8")
         fresh.replace(self.path)
+
+
+def _pins(file: dict[str, Any]) -> list[dict[str, Any]]:
+    return [pin for pin in cast("list[Any]", file["pins"]) if isinstance(pin, dict)]
 
 
 def _is_of(pin: dict[str, Any], evidence: Evidence) -> bool:

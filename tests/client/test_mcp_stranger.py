@@ -19,7 +19,7 @@ RULES = (ROOT / "recipes/mcp-gate/filesystem.toml").read_text("utf-8")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     """Install the server; None: it cannot be had here."""
-    folder = install("mcp", tmp_path_factory.mktemp("strangers"))
+    folder = install("mcp", tmp_path_factory)
     module = "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
     return None if folder is None else folder / module
 

@@ -30,7 +30,7 @@ INSPECTOR = "node_modules/@modelcontextprotocol/inspector-cli/build/cli.js"
 
 @pytest.fixture(scope="module")
 def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    folder = install("mcp", tmp_path_factory.mktemp("strangers"))
+    folder = install("mcp", tmp_path_factory)
     if folder is not None:
         # The Inspector's command line asks the Inspector, in which it usually lies, who it is.
         whole = {"name": "@modelcontextprotocol/inspector", "version": "1.0.3"}

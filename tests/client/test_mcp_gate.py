@@ -275,6 +275,16 @@ def test_a_gate_that_is_ended_takes_back_what_it_asked(desk: Desk) -> None:
         assert desk.read(id_in(waiting))["cancelledAt"] is not None
 
 
+def test_a_gate_before_a_server_that_does_not_read_can_be_ended(desk: Desk) -> None:
+    deaf = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with StdioAgent(desk.folder, RULES, deaf, **desk.environ) as agent:
+        agent.send("ping", {"long": "x" * 200_000}, id=1)
+        agent.send_line(b"\n")
+        time.sleep(1)
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.process.wait(SECONDS) == 130
+
+
 def test_the_gate_ends_as_its_server_does(desk: Desk) -> None:
     with desk.agent(rules='server = "plain"\n') as agent:
         agent.call("die")

@@ -1,16 +1,23 @@
 """The gate before a server that nobody here wrote: the reference server for files, as published."""
 
+import asyncio
 import json
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.client.stdio import StdioAgent, refused, text_of
+from mcp.client.client import Client
+from mcp.client.stdio import stdio_client
+from tests.client.stdio import GATE, StdioAgent, refused, text_of
 from tests.client.test_mcp_gate import id_in
 from tests.conftest import NODE
 from tests.live import Live
 from tests.people import JSON
 from tests.published import STRANGERS, install
+
+from mcp import StdioServerParameters
 
 ROOT = Path(__file__).parent.parent.parent
 RULES = (ROOT / "recipes/mcp-gate/filesystem.toml").read_text("utf-8")
@@ -75,3 +82,37 @@ def test_reads_pass_and_a_write_waits_for_a_passkey(
         assert "REJECTED" in refused(agent.result(moving))
         assert (files / "a.txt").exists()
     assert not (files / "b.txt").exists()
+
+
+def test_the_official_client_speaks_through_the_gate(
+    live: Live, server: Path | None, tmp_path: Path
+) -> None:
+    if server is None:
+        return
+    person, target = live.newcomer(), tmp_path / "a.txt"
+    (tmp_path / "rules.toml").write_text(RULES)
+    environ = {"COSIGNET_API_KEY": live.program().key, "COSIGNET_BASE_URL": live.url}
+    environ |= {"COSIGNET_USER": person.username, "HOME": str(tmp_path)}
+    gate = StdioServerParameters(
+        command=GATE[0],
+        args=[*GATE[1:], "--rules", "rules.toml", "--", str(NODE), str(server), str(tmp_path)],
+        env=environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
+    )
+    told: list[str] = []
+
+    async def approve(_: float, __: float | None, message: str | None) -> None:
+        told.append(str(message))
+        id_ = told[-1].rpartition("/")[2]
+        assert (await asyncio.to_thread(person.approve, id_)).is_success
+
+    async def talk() -> list[bool]:
+        async with Client(stdio_client(gate)) as mcp:
+            read = await mcp.call_tool("list_directory", {"path": str(tmp_path)})
+            arguments = {"path": str(target), "content": "signed"}
+            wrote = await mcp.call_tool("write_file", arguments, progress_callback=approve)
+            return [bool(read.is_error), bool(wrote.is_error)]
+
+    assert asyncio.run(talk()) == [False, False]
+    assert target.read_text() == "signed"
+    assert len(told) == 1

@@ -206,6 +206,14 @@ def test_the_agent_takes_a_call_back(desk: Desk) -> None:
         assert not any(json.loads(line).get("id") == id_ for line in agent.lines)
 
 
+def test_a_call_is_taken_back_although_it_was_not_asked_yet(desk: Desk) -> None:
+    with desk.agent() as agent:
+        agent.cancel(agent.call("write"))
+        agent.event("withdrawn")
+        listed = desk.live.program().get("/api/confirmations", status="pending").json()
+        assert [one for one in listed["items"] if one["approver"] == desk.person.username] == []
+
+
 def test_a_call_that_was_sent_on_is_cancelled_behind_the_gate(desk: Desk) -> None:
     with desk.agent(rules='server = "plain"\n') as agent:
         id_ = agent.call("hang")

@@ -13,6 +13,7 @@ FIGURES = (
     "verify.py",
     "verify.mjs",
     "cosignet verify",
+    "a call through the gate",
     "creations",
     "reads, pending",
     "reads, approved",

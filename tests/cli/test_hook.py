@@ -9,11 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.live import Live
 from tests.people import JSON
+
+from cosignet.client.errors import SetupIncomplete
+from cosignet.client.teller import tell_by
 
 SECONDS = 60
 DENIED = 2
@@ -274,6 +278,14 @@ def test_a_command_is_given_the_link(live: Live, tmp_path: Path) -> None:
     assert (tmp_path / "rang").read_text() == f"two words {live.url}/confirm/{id_}\n"
     person.reject(id_)
     hook.denied()
+    (tmp_path / "rang").unlink()
+    lying = SimpleNamespace(url="file:///etc/passwd", expected=SimpleNamespace(origin=live.url))
+    asked: Any = lying
+    with pytest.raises(SetupIncomplete, match="leads away"):
+        tell_by(command, asked)
+    lying.url = f"{live.url}.example/"
+    with pytest.raises(SetupIncomplete, match="leads away"):
+        tell_by(command, asked)
     for wrong in ("no-such-program", "'", ""):
         hook = Hook(tmp_path, settings, told("Bash", command="x"), "--tell", wrong)
         assert "NOT ASKED" in hook.denied()

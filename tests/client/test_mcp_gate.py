@@ -8,12 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.client.stdio import GATE, PLAIN, SECONDS, StdioAgent, refused, text_of
 from tests.live import Live
 from tests.people import JSON, Person
+
+from cosignet.client.jsonrpc import Call
+from cosignet.client.mcp_calls import Calls
+from cosignet.client.rules import Asking, parse_rules
 
 RULES = """
 server = "plain"
@@ -201,6 +206,14 @@ def test_the_agent_takes_a_call_back(desk: Desk) -> None:
         assert not any(json.loads(line).get("id") == id_ for line in agent.lines)
 
 
+def test_a_call_is_taken_back_although_it_was_not_asked_yet(desk: Desk) -> None:
+    with desk.agent() as agent:
+        agent.cancel(agent.call("write"))
+        agent.event("withdrawn")
+        listed = desk.live.program().get("/api/confirmations", status="pending").json()
+        assert [one for one in listed["items"] if one["approver"] == desk.person.username] == []
+
+
 def test_a_call_that_was_sent_on_is_cancelled_behind_the_gate(desk: Desk) -> None:
     with desk.agent(rules='server = "plain"\n') as agent:
         id_ = agent.call("hang")
@@ -215,6 +228,41 @@ def test_a_call_that_was_sent_on_is_cancelled_behind_the_gate(desk: Desk) -> Non
             "tools/call",
             "notifications/cancelled",
         ]
+
+
+class Late:
+    """An asker whose approvals come just as the agent wants no more."""
+
+    rules = parse_rules('server = "plain"')
+
+    def __init__(self) -> None:
+        self.client = self
+        self.reported: list[str] = []
+        self.too_late = lambda: None
+
+    def approve(self, *_: object, **__: object) -> SimpleNamespace:
+        self.too_late()
+        return SimpleNamespace(payload={"tool": "write"})
+
+    def report(self, _: object, result: str) -> None:
+        self.reported.append(result)
+
+
+def test_a_call_that_is_cancelled_at_the_last_moment_is_not_sent_on() -> None:
+    sent: list[bytes] = []
+    for cancels, result in ((True, "failed"), (False, "unknown")):
+        late: Any = Late()
+        calls = Calls(late, sent.append, sent.append, lambda *_, **__: None)
+        late.too_late = lambda calls=calls: calls.cancel(5)
+        if not cancels:
+            late.too_late = lambda: None
+        calls.ask(Call(5, "write", {}), CALL % (b"write", b""), Asking())
+        if not cancels:
+            while not sent:
+                time.sleep(0.01)
+        calls.end()
+        assert late.reported == [result]
+        assert bool(sent) is not cancels
 
 
 def test_an_agent_that_goes_takes_back_what_it_asked(desk: Desk) -> None:
@@ -233,6 +281,16 @@ def test_a_gate_that_is_ended_takes_back_what_it_asked(desk: Desk) -> None:
         agent.process.send_signal(signal.SIGTERM)
         agent.process.wait(SECONDS)
         assert desk.read(id_in(waiting))["cancelledAt"] is not None
+
+
+def test_a_gate_before_a_server_that_does_not_read_can_be_ended(desk: Desk) -> None:
+    deaf = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with StdioAgent(desk.folder, RULES, deaf, **desk.environ) as agent:
+        agent.send("ping", {"long": "x" * 200_000}, id=1)
+        agent.send_line(b"\n")
+        time.sleep(1)
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.process.wait(SECONDS) == 130
 
 
 def test_the_gate_ends_as_its_server_does(desk: Desk) -> None:

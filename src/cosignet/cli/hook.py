@@ -5,6 +5,7 @@ signal or silence would let the tool run, so nothing here may end like that.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -61,7 +62,8 @@ def _answer(answer: dict[str, Any] | None) -> None:
 
 
 def _deny(words: str) -> None:
-    print(visible(words), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(visible(words), file=sys.stderr, flush=True)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

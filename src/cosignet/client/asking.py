@@ -96,17 +96,12 @@ class Asker:
             on_created=lambda asked: self._show(asked, username, on_asked),
             stop=stop,
         )
-        _verify_wanted(stop)
+        if stop is not None and stop.is_set():
+            raise Withdrawn("The call was cancelled.")
         approval = decision.require_approved()
         self.client.consume(approval)
-        _verify_wanted(stop)
         return approval
 
     def _show(self, asked: Asked, username: str, on_asked: Callable[[Asked, str], object]) -> None:
         on_asked(asked, username)
         tell_by(self.teller, asked)
-
-
-def _verify_wanted(stop: threading.Event | None) -> None:
-    if stop is not None and stop.is_set():
-        raise Withdrawn("The call was cancelled.")

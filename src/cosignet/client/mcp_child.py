@@ -36,9 +36,9 @@ class Child:
     def send(self, line: bytes) -> None:
         """Write one line."""
         stdin = self.running.stdin
-        if stdin is None or stdin.closed:
-            raise BrokenPipeError("its input is closed")
         with self._writing:
+            if stdin is None or stdin.closed:
+                raise BrokenPipeError("its input is closed")
             stdin.write(line)
             stdin.flush()
 
@@ -49,9 +49,11 @@ class Child:
 
     def close(self) -> None:
         """Close its input; if it does not end then, end it (MCP, lifecycle, shutdown)."""
-        if self.running.stdin is not None:
+        # Whoever writes to a server that does not read holds the lock until that has ended.
+        if self.running.stdin is not None and self._writing.acquire(timeout=1):
             with contextlib.suppress(OSError):
                 self.running.stdin.close()
+            self._writing.release()
         for end in (self.running.terminate, self.running.kill):
             try:
                 self.running.wait(CLOSING_SECONDS)

@@ -295,8 +295,16 @@ SILENT: list[tuple[Any, str]] = [
 def test_what_never_gives_a_whole_head_has_not_answered(answer: Any, words: str) -> None:
     with Receiver(otherwise=answer) as receiver:
         with pytest.raises(NotSent, match=words):
-            post(Outside(allow_private=True, seconds=0.5), receiver.url)
-        assert len(receiver.requests) == 1
+            post(Outside(allow_private=True, seconds=1), receiver.url)
+        assert len(receiver.wait_for(1)) == 1
+
+
+def test_nonsense_is_told_in_few_words() -> None:
+    nonsense = b"HTTP/1.1 200 OK\r\nx: " + bytes(15_000) + b"\r\n\r\n"
+    with Receiver(otherwise=raw(nonsense)) as receiver, pytest.raises(NotSent) as told:
+        post(Outside(allow_private=True, seconds=5), receiver.url)
+    assert "not HTTP" in str(told.value)
+    assert len(str(told.value)) < 300
 
 
 ENDLESS: list[Any] = [

@@ -13,6 +13,7 @@ from tests.server.rows import opened
 
 from cosignet.core.access import Scope
 from cosignet.core.limits import Limits
+from cosignet.core.retention import DELIVERIES_KEPT_MS
 from cosignet.core.webhook import (
     DISABLED_AFTER_SECONDS,
     JITTER_PART,
@@ -21,7 +22,7 @@ from cosignet.core.webhook import (
     verify,
 )
 from cosignet.server.runtime import Runtime
-from cosignet.server.services import deliver
+from cosignet.server.services import deliver, forget
 from cosignet.server.web import schemas_webhooks as schemas
 
 ALLOW = {"COSIGNET_ALLOW_PRIVATE_WEBHOOKS": "yes"}
@@ -470,3 +471,25 @@ def test_a_webhook_is_sent_only_what_it_is_registered_for(
     assert json.loads(request.body)["confirmation"]["id"] == asked["id"]
     assert len(deliveries(hooks, webhookId=only["id"])) == 1
     raise_for(hooks.post(f"/api/webhooks/{only['id']}/revoke"))
+
+
+def test_a_delivery_is_forgotten_long_after_its_end_with_its_attempts(
+    live: Live, hooks: Program, receiver: Receiver, webhook: JSON, program: Program, alex: Person
+) -> None:
+    receiver.answer(status(200), otherwise=hang)
+    rejected(live, program, alex)
+    delivered = ended(hooks, webhook)
+    later(live, DELIVERIES_KEPT_MS / 1000 - 3600)
+    rejected(live, program, alex)
+    receiver.wait_for(2)
+    later(live, DELIVERIES_KEPT_MS / 1000 + 60)
+    live.run(forget.forget_ended)
+    assert hooks.get(f"/api/webhook-deliveries/{delivered['id']}").status_code == 404
+    # What has no end yet stays, however old it is.
+    [pending] = deliveries(hooks, webhookId=webhook["id"])
+    assert (pending["status"], pending["attempts"] != []) == ("pending", True)
+    with opened(live.data_dir / "cosignet.db") as rows:
+        assert rows.execute(OF_NOTHING).fetchall() == []
+
+
+OF_NOTHING = "SELECT number FROM attempts WHERE delivery_id NOT IN (SELECT id FROM deliveries)"

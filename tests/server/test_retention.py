@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from tests.live import Live
 from tests.people import Person, Program
-from tests.server.rows import opened, value
+from tests.server.rows import add_webhook, opened, value
 from tests.server.together import background, eventually
 
 from cosignet.core.errors import Unavailable
@@ -28,6 +28,9 @@ ROWS = {
     "private_views": "INSERT INTO private_views (token_hash, organisation_id, confirmation_id,"
     " approver_id, credential_id, created_at, expires_at) SELECT ?1, c.organisation_id, c.id,"
     " k.approver_id, k.id, 0, ?2 FROM confirmations c, credentials k LIMIT 1",
+    "deliveries": "INSERT INTO deliveries (id, organisation_id, webhook_id, event, status,"
+    " occurred_at, ended_at) SELECT lower(hex(randomblob(16))), organisation_id, id, 'test',"
+    " 'dead_letter', 0, ?2 FROM webhooks WHERE secret_sealed <> ?1 LIMIT 1",
     "ceremonies": "INSERT INTO ceremonies (purpose, subject, organisation_id, challenge,"
     " expires_at) SELECT 'login', lower(hex(randomblob(16))), id, ?1, ?2 FROM organisations"
     " WHERE slug = 'default'",
@@ -38,6 +41,8 @@ ROWS = {
 @pytest.fixture
 def asked(live: Live, program: Program, alex: Person) -> None:
     program.ask(alex.username)
+    with opened(live.data_dir / "cosignet.db") as rows:
+        add_webhook(rows)
 
 
 def count(live: Live, table: str) -> int:
@@ -47,7 +52,7 @@ def count(live: Live, table: str) -> int:
 
 def times(live: Live, kept: Kept) -> list[int]:
     with opened(live.data_dir / "cosignet.db") as rows:
-        found = rows.execute(f"SELECT {kept.since} FROM {kept.table}")
+        found = rows.execute(f"SELECT {kept.since} FROM {kept.table} WHERE {kept.since} > 0")
         return sorted(row[0] for row in found)
 
 

@@ -13,16 +13,19 @@ class Kept:
     key: str
     """What tells one row from another."""
     since: str
-    """Unix milliseconds; there is an index on it."""
+    """Unix milliseconds; there is an index on it. While it is null the row stays."""
     kept_ms: int = 0
 
 
+DELIVERIES_KEPT_MS = 90 * 86_400_000
+"""So long after its end a delivery can be looked at, and sent again."""
 RETENTION = (
     Kept("idempotency_keys", "api_key_id, key_hash", "created_at", IDEMPOTENCY_MS),
     Kept("old_secrets", "key_hash", "ends_at"),
     Kept("sessions", "token_hash", "expires_at"),
     Kept("private_views", "token_hash", "expires_at"),
     Kept("ceremonies", "purpose, subject", "expires_at"),
+    Kept("deliveries", "id", "ended_at", DELIVERIES_KEPT_MS),  # and their attempts with them
 )
 """What has ended opens nothing, whether or not its row is still there."""
 PROMPTS_OPEN_MAX = 100_000

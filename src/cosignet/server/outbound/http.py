@@ -31,6 +31,7 @@ CONNECT_SECONDS_MAX = 4.0
 REST_SECONDS_MAX = 1.0
 """How long the rest of an answer is waited for, once its head has come."""
 HEAD_CHARACTERS_KEPT = 4_096
+NONSENSE_CHARACTERS_KEPT = 200
 _READ_BYTES = 16 * 1024
 _RESOLVERS = 32
 """Threads: a name whose server is silent holds one far beyond any deadline of ours."""
@@ -96,7 +97,9 @@ class Outside:
         except OSError as error:
             raise NotSent(_words(error)) from None
         except h11.RemoteProtocolError as error:
-            raise NotSent(f"the answer is not HTTP/1.1: {error}") from None
+            # It quotes what was said.
+            quoted = str(error)[:NONSENSE_CHARACTERS_KEPT]
+            raise NotSent(f"the answer is not HTTP/1.1: {quoted}") from None
 
     @asynccontextmanager
     async def _connected(self, target: Target) -> AsyncGenerator[_Line]:

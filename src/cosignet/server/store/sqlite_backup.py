@@ -49,6 +49,7 @@ def restore(source: Path, target: Path, *, accept: Accept, replace: bool) -> Con
     try:
         with _opened(source, "ro") as backup:
             contents = _examine(backup)
+            _require_whole_pages(source, backup)
             accept(contents)
             if target.exists():
                 _overwrite(backup, target, replace=replace)
@@ -57,6 +58,12 @@ def restore(source: Path, target: Path, *, accept: Accept, replace: bool) -> Con
     finally:
         os.close(lock)
     return contents
+
+
+def _require_whole_pages(source: Path, backup: sqlite3.Connection) -> None:
+    """Refuse a file whose end is missing: SQLite reads zeros there, and may not miss anything."""
+    if source.stat().st_size % backup.execute("PRAGMA page_size").fetchone()[0]:
+        raise SetupError(f"The database is damaged: {source} has no end. Use another backup.")
 
 
 def _make(backup: sqlite3.Connection, target: Path) -> None:

@@ -261,3 +261,15 @@ def test_what_is_wrong_with_a_url_is_said(desk: Desk, options: list[str], words:
 )
 def test_events(stream: bytes, events: list[Event]) -> None:
     assert list(events_of(stream.splitlines(keepends=True))) == events
+
+
+def test_what_the_latest_revision_repeats_in_headers_is_what_the_message_says(desk: Desk) -> None:
+    meta = {"io.modelcontextprotocol/protocolVersion": MODERN}
+    with odd() as (server, url), behind(desk, url, rules=PASSING) as agent:
+        for tool in ("read", "ü", "=?x", " a"):
+            agent.answer(agent.call(tool, **meta))
+        heads = [head for _, head, _ in server.seen]
+    assert all(head["MCP-Protocol-Version"] == MODERN for head in heads)
+    assert all(head["Mcp-Method"] == "tools/call" for head in heads)
+    names = ["read", "=?base64?w7w=?=", "=?base64?PT94?=", "=?base64?IGE=?="]
+    assert [head["Mcp-Name"] for head in heads] == names

@@ -79,7 +79,8 @@ def _listen(gate: Gate) -> None:
                 gate.take(line)
         except OSError as error:
             gate.tell("refused", reason=f"The server is gone: {error}")
-    gate.end()
+        finally:
+            gate.end()  # whatever it was: nobody listens to the agent any more
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes]:

@@ -216,7 +216,7 @@ def by_mcp_gate(asking: Asking) -> Did:
     received = asking.folder / "received"
     rules = f'server = "plain"\nttl_seconds = {asking.ttl}\n'
     gate = [sys.executable, "-c", GUARD, "mcp-gate", "--json"]
-    environ = program_environ(asking)
+    environ = program_environ(asking) | {"COSIGNET_LOG_VKEY": " ".join(asking.log_keys)}
     with StdioAgent(asking.folder, rules, [*PLAIN, received], gate=gate, **environ) as agent:
         result = agent.result(agent.call("refund", PAYLOAD))
     calls = received.read_bytes().splitlines() if received.exists() else []

@@ -65,8 +65,8 @@ class Door:
         url = urlsplit(self.base_url)
         if not is_private(self.base_url) or "@" in url.netloc or url.query or url.fragment:
             raise SetupIncomplete(
-                "COSIGNET_BASE_URL is no https:// URL of a server, without user, query or fragment;"
-                " http:// is for localhost alone."
+                "COSIGNET_BASE_URL is no server's address. Give an https:// URL without user, query"
+                " or fragment; http:// is for localhost alone."
             )
         if not self.api_key or not self.api_key.isascii() or not self.api_key.isprintable():
             raise SetupIncomplete("There is no API key. Set COSIGNET_API_KEY to yours.")

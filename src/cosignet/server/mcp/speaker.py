@@ -1,14 +1,13 @@
-"""The SDK's side of `/mcp`: one message in, one answer out, and nothing kept between two.
-
-Each message has a session manager of its own, which ends with it: whatever the SDK has started for
-it is cancelled when it is answered, or when its client has gone.
-"""
+"""The SDK's side of `/mcp`: one message in, one answer out, and nothing kept between two."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -42,6 +41,7 @@ class Speaker:
         )
         # Its spans would tell what ours do, beside whatever of a message it thinks fit.
         self._server.middleware.clear()
+        self._managers = Managers(self._server)
 
     async def answer(self, call: Call) -> Response:
         """Answer one message.
@@ -51,17 +51,47 @@ class Speaker:
             InvalidInput: it is no message.
         """
         heard = call.scope[HEARD] = read_message(call, await call.raw_body())
-        return Spoken(self._server, heard)
+        return Spoken(self._managers, heard)
+
+
+class Managers:
+    """The SDK's session managers: one that lasts, and one for each message that needs its own."""
+
+    def __init__(self, server: Server[Any]) -> None:
+        self._server = server
+        self._lasting: asyncio.Task[None] | None = None
+        self._found: asyncio.Future[StreamableHTTPSessionManager]
+
+    async def lasting(self) -> StreamableHTTPSessionManager:
+        """Return the one for messages that are answered at once, by nothing that is started."""
+        if self._lasting is None:
+            self._found = asyncio.get_running_loop().create_future()
+            self._lasting = asyncio.create_task(self._last(self._found))
+        return await asyncio.shield(self._found)
+
+    @asynccontextmanager
+    async def own(self, *, tells_progress: bool) -> AsyncGenerator[StreamableHTTPSessionManager]:
+        """Yield one for one message: what the SDK has started for it ends with the block."""
+        manager = StreamableHTTPSessionManager(
+            self._server, stateless=True, json_response=not tells_progress
+        )
+        async with manager.run():
+            yield manager
+
+    async def _last(self, found: asyncio.Future[StreamableHTTPSessionManager]) -> None:
+        async with self.own(tells_progress=False) as manager:
+            found.set_result(manager)
+            await asyncio.Event().wait()  # as long as this process
 
 
 class Spoken(Response):
     """An answer of the SDK's, under this server's headers; made while it is sent."""
 
-    def __init__(self, server: Server[Any], heard: Heard) -> None:
+    def __init__(self, managers: Managers, heard: Heard) -> None:
         self.status_code = 200
         self.background = None
         self.raw_headers = [_JSON]
-        self._server = server
+        self._managers = managers
         self._heard = heard
         self._ended = False
 
@@ -86,14 +116,22 @@ class Spoken(Response):
             self.status_code = CLIENT_GONE
 
     async def _speak(self, scope: Scope, send: Send) -> None:
-        manager = StreamableHTTPSessionManager(
-            self._server, stateless=True, json_response=not self._tells_progress
-        )
         # The SDK compares some of them with what the message says, and the parser leaves the white
         # space behind a value (RFC 9110, section 5.5).
         scope = {**scope, "headers": [(name, value.strip()) for name, value in scope["headers"]]}
-        async with manager.run():
-            await manager.handle_request(scope, _Once(self._heard.body).receive, send)
+        receive = _Once(self._heard.body).receive
+        if self._stands_alone:
+            manager = await self._managers.lasting()
+            await manager.handle_request(scope, receive, send)
+            return
+        async with self._managers.own(tells_progress=self._tells_progress) as manager:
+            await manager.handle_request(scope, receive, send)
+
+    @property
+    def _stands_alone(self) -> bool:
+        """Whether the SDK starts nothing for it that could outlive its answer."""
+        revision = self._heard.call.header(b"mcp-protocol-version") or ""
+        return revision.strip() in MODERN_PROTOCOL_VERSIONS and not self._tells_progress
 
     @property
     def _tells_progress(self) -> bool:

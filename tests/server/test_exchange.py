@@ -1,6 +1,8 @@
 """How requests are answered on a connection: whole, in order, and never with a wrong head."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -58,6 +60,15 @@ def connected(
     async def served(_: Any, receive: Any, send: Any) -> None:
         await application(receive, send)
 
+    return serving(served, keep_alive, limits)
+
+
+def serving(
+    served: Callable[..., Coroutine[Any, Any, None]],
+    keep_alive: float = 75,
+    limits: Limits = LIMITS,
+) -> tuple[Protocol, Recording]:
+    """Likewise, for an application that sees all of a request."""
     http = protocol_of(limits, lambda refusal: b"refused " + refusal.code.encode())
     config = Config(served, http=http, interface="asgi3", lifespan="off", log_config=None)
     config.load()
@@ -308,14 +319,12 @@ def path_of(target: bytes) -> str:
     """Return what an application sees of a request's path."""
     seen: list[str] = []
 
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        await saying(b"", status=204)(receive, send)
+
     async def scenario() -> None:
-        protocol, _ = connected(saying(b"", status=204))
-
-        async def application(scope: Any, _: Any, send: Any) -> None:
-            seen.append(scope["path"])
-            await saying(b"", status=204)(_, send)
-
-        protocol.app = cast(Any, application)
+        protocol, _ = serving(application)
         protocol.data_received(GET.replace(b"/ ", target + b" ", 1))
         await turns()
 
@@ -402,3 +411,30 @@ def test_a_connection_is_closed_a_while_after_its_last_answer(
     *answers, closed = said(asyncio.run(scenario()))
     assert [str(answer)[-5:-1] for answer in answers] == ["body"] * count
     assert closed == "close"
+
+
+def test_what_is_noted_of_a_request_is_free_as_soon_as_it_is_answered() -> None:
+    """Python looks for circles while everybody waits, and looks through all who are held."""
+
+    class Noted:
+        def __init__(self, *known: object) -> None:
+            self.known = known
+
+    left: list[weakref.ref[Noted]] = []
+
+    async def notes(scope: Any, receive: Any, send: Any) -> None:
+        scope["noted"] = Noted(scope, receive)
+        left.append(weakref.ref(scope["noted"]))
+        await echoing(receive, send)
+
+    async def scenario() -> list[Noted | None]:
+        protocol, _ = serving(notes)
+        protocol.data_received(GET)
+        await turns()
+        return [noted() for noted in left]
+
+    gc.disable()
+    try:
+        assert asyncio.run(scenario()) == [None]
+    finally:
+        gc.enable()

@@ -106,6 +106,9 @@ class Exchange:
                 self._connection.transport.close()
             elif not self.response_complete and not self.disconnected:
                 self._connection.fail()
+            # What is noted there of the request refers to it. Without that circle all of it is free
+            # at once, and Python need not look for it, as it does while everybody else waits.
+            self._scope.clear()
 
     async def receive(self) -> Message:
         """Return what has come of the body, or that nothing more will."""

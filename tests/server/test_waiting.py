@@ -313,6 +313,18 @@ def test_a_reserve_of_descriptors_is_kept() -> None:
     assert found == {64: 1, 256: 128, 1024: 768, 65_536: 20_000, 1 << 20: 20_000}
 
 
+@pytest.mark.parametrize("path", [API, PAGE])
+def test_nobody_is_held_any_more_by_a_server_that_stops(
+    live: Live, program: Program, asked: str, path: str
+) -> None:
+    live.runtime.waiters.release()
+    try:
+        connection = hold(live.port, program, path.format(asked))
+        assert_answered(connection, "pending")
+    finally:
+        live.runtime.waiters.released = False
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_answers_all_who_wait_with_what_there_is(
     tmp_path: Path, number: signal.Signals

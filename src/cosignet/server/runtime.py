@@ -96,6 +96,8 @@ class Waiters:
     def register(self, key: str) -> Generator[Waiter]:
         """Be woken from now on. Read the state after this, or a wake-up could be lost."""
         waiter = Waiter()
+        if self.released:
+            waiter.wake()
         self._waiting[key].add(waiter)
         try:
             yield waiter

@@ -7,7 +7,7 @@ from cosignet.core.access import ApiKey
 from cosignet.core.confirmation import Confirmation, Wanted
 from cosignet.core.errors import NotFound
 from cosignet.server.ledger import current, visible
-from cosignet.server.runtime import Runtime, Share
+from cosignet.server.runtime import Runtime, Share, Waiter
 from cosignet.server.store import confirmations
 
 EXPIRY_BATCH = 500
@@ -43,16 +43,21 @@ async def get(
         TooManyWaiting, NodeFull: nobody more is held; it never becomes a shorter wait.
         Unavailable: its state cannot be proven now.
     """
-    # Whether it may be seen is checked before anything is held open, and again before it is told.
-    found = await visible(rt, confirmation_id, view)
-    if found.decided or not wait_seconds:
-        return found
-    del found  # as in `_wait`
-    shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
-    if address is not None:
-        shares.append(Share(f"address {address}", rt.limits.held_per_address))
-    with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
-        found = await _wait(rt, confirmation_id, wait_seconds)
+    if not wait_seconds:
+        return await visible(rt, confirmation_id, view)
+    with rt.waiters.register(confirmation_id) as waiter:
+        # Whether it may be seen is checked before anything is held open, and again before it is
+        # told.
+        found = await visible(rt, confirmation_id, view)
+        if found.decided:
+            return found
+        shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
+        if address is not None:
+            shares.append(Share(f"address {address}", rt.limits.held_per_address))
+        with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
+            expires_at = found.expires_at
+            del found  # as in `_wait`
+            found = await _wait(rt, waiter, confirmation_id, expires_at, wait_seconds)
     return await visible(rt, confirmation_id, view) if found.private else found
 
 
@@ -64,36 +69,46 @@ async def get_own(
     Raises:
         NotFound, Unavailable, TooManyWaiting, NodeFull.
     """
-    # The organisation is checked before anything is held open.
+    if not wait_seconds:
+        return await _own(rt, key, confirmation_id)
+    with rt.waiters.register(confirmation_id) as waiter:
+        # The organisation is checked before anything is held open.
+        found = await _own(rt, key, confirmation_id)
+        if found.decided:
+            return found
+        shares = (
+            Share(f"key {key.id}", rt.limits.held_per_key),
+            Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
+        )
+        with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
+            expires_at = found.expires_at
+            del found  # as in `_wait`
+            return await _wait(rt, waiter, confirmation_id, expires_at, wait_seconds)
+
+
+async def _wait(
+    rt: Runtime, waiter: Waiter, confirmation_id: str, expires_at: int, seconds: float
+) -> Confirmation:
+    """Return a confirmation that was pending, when it is decided or after so many seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        until_expiry = (expires_at - rt.clock()) / 1000
+        # Late by this node's clock and pending all the same: the database's clock is behind.
+        until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
+        await waiter.sleep(min(deadline - loop.time(), until_look))
+        found = await current(rt, confirmation_id)
+        if found.decided or deadline <= loop.time() or rt.waiters.released:
+            return found
+        # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
+        del found
+
+
+async def _own(rt: Runtime, key: ApiKey, confirmation_id: str) -> Confirmation:
     found = await current(rt, confirmation_id)
     if found.organisation_id != key.organisation_id:
         raise NotFound
-    if found.decided or not wait_seconds:
-        return found
-    del found  # as in `_wait`
-    shares = (
-        Share(f"key {key.id}", rt.limits.held_per_key),
-        Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
-    )
-    with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
-        return await _wait(rt, confirmation_id, wait_seconds)
-
-
-async def _wait(rt: Runtime, confirmation_id: str, wait_seconds: float) -> Confirmation:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait_seconds
-    with rt.waiters.register(confirmation_id) as waiter:
-        while True:
-            found = await current(rt, confirmation_id)
-            left = deadline - loop.time()
-            if found.decided or left <= 0 or rt.waiters.released:
-                return found
-            until_expiry = (found.expires_at - rt.clock()) / 1000
-            # Late by this node's clock and pending all the same: the database's clock is behind.
-            until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
-            # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.
-            del found
-            await waiter.sleep(min(left, until_look))
+    return found
 
 
 async def look(rt: Runtime) -> None:

@@ -154,6 +154,8 @@ class Crowd:
         """Let everybody wait for a confirmation of their own until it expires."""
         seconds = self.many.expiring_seconds
         ids = self.cast.create(self.many.held, ttl_seconds=seconds)
+        # Those who have their answer leave: both crowds need more descriptors than there are.
+        self.holders.drop()
         self.holders.hold(self.server.port, self._waits(ids), 0)
         report = self.holders.await_answers(self.many.held, seconds + RELEASE_SECONDS_MAX)
         if set(report.statuses) - {"200 pending"} != {"200 expired"}:

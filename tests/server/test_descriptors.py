@@ -1,5 +1,6 @@
 """A server that runs out of descriptors: it raises its limit, and it survives the end of them."""
 
+import json
 import os
 import resource
 import socket
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 from tests.live import Process
+from tests.server.cramped import DESCRIPTORS
 from tests.server.together import eventually
+
+from cosignet.core.limits import DESCRIPTORS_RESERVED_MIN
 
 pytestmark = [
     pytest.mark.engine("sqlite"),
@@ -34,6 +38,11 @@ def server(tmp_path: Path) -> Iterator[Process]:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         yield started
+
+
+def files(server: Process) -> int:
+    """Return how many files and sockets a server has open."""
+    return len([*Path(f"/proc/{server.process.pid}/fd").iterdir()])
 
 
 def connect(server: Process) -> socket.socket:
@@ -68,9 +77,8 @@ def test_without_descriptors_it_goes_on_and_does_not_spin(server: Process) -> No
     pid = server.process.pid
     with ExitStack() as stack, connect(server) as early:
         assert answers(early)
-        used = len([*Path(f"/proc/{pid}/fd").iterdir()])
         _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + SPARE, hard))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (files(server) + SPARE, hard))
         crowd = [stack.enter_context(connect(server)) for _ in range(CROWD)]
         assert answers(early)
         before = cpu_ticks(pid)
@@ -83,3 +91,22 @@ def test_without_descriptors_it_goes_on_and_does_not_spin(server: Process) -> No
     # Until those have gone, newcomers are hung up on.
     eventually(lambda: late_answers(server))
     assert server.process.poll() is None
+
+
+def test_connections_leave_the_database_and_the_log_their_files(tmp_path: Path) -> None:
+    allowed = DESCRIPTORS - DESCRIPTORS_RESERVED_MIN
+    with ExitStack() as stack:
+        server = stack.enter_context(Process(tmp_path / "data", program="tests.server.cramped"))
+        before = files(server)
+        crowd = [stack.enter_context(connect(server)) for _ in range(allowed)]
+        eventually(lambda: files(server) == before + allowed)
+        for _ in range(CROWD):
+            with connect(server) as late:
+                refused = b"".join(iter(lambda late=late: late.recv(65536), b""))
+            head, _, body = refused.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503")
+            assert b"retry-after" in head.lower()
+            assert json.loads(body)["code"] == "too_many_connections"
+        assert all(answers(connection) for connection in crowd), "who is in stays in"
+        crowd.pop().close()
+        eventually(lambda: late_answers(server))

@@ -309,8 +309,8 @@ def test_who_waits_too_much_leaves_others_their_places(
 
 
 def test_a_reserve_of_descriptors_is_kept() -> None:
-    found = {number: held_per_node(number) for number in (64, 256, 1024, 65_536, 1 << 20)}
-    assert found == {64: 1, 256: 128, 1024: 768, 65_536: 20_000, 1 << 20: 20_000}
+    found = {number: held_per_node(number) for number in (64, 512, 1024, 65_536, 1 << 20)}
+    assert found == {64: 1, 512: 256, 1024: 768, 65_536: 20_000, 1 << 20: 20_000}
 
 
 @pytest.mark.parametrize("path", [API, PAGE])

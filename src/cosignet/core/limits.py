@@ -25,8 +25,8 @@ HELD_PER_ADDRESS_MAX = 500
 """Likewise of pages at one address, however many links they have; offices share one."""
 HELD_PER_NODE_MAX = 20_000
 """All of them, where descriptors allow: at 20 KiB each this is 400 MB."""
-DESCRIPTORS_RESERVED_MIN = 128
-"""Never given to who waits: the database, logs, and everybody who only asks something."""
+DESCRIPTORS_RESERVED_MIN = 256
+"""Never given to a client: the database, the log's files and deliveries (128) need some, too."""
 
 REQUESTS_PER_KEY_MAX = Rate(120_000, 60)
 """Of one API key, whatever it asks, on one node; as are all rates."""
@@ -68,6 +68,9 @@ LEASE_SECONDS = 30
 """When whoever was to send a delivery, and has not said how that went, is taken to have ended."""
 
 
+_NUMBER_MAX = 1_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one node allows; tests allow less, so as not to wait."""
@@ -79,6 +82,7 @@ class Limits:
     held_per_page: int = HELD_PER_PAGE_MAX
     held_per_address: int = HELD_PER_ADDRESS_MAX
     held_per_node: int = HELD_PER_NODE_MAX
+    connections_per_node: int = _NUMBER_MAX
     sending_per_node: int = SENDING_PER_NODE_MAX
     sending_per_webhook: int = SENDING_PER_WEBHOOK_MAX
     lease_seconds: float = LEASE_SECONDS
@@ -96,16 +100,30 @@ class Limits:
     rejections: Rate = REJECTIONS_MAX
 
 
+def within(limits: Limits, descriptors: int) -> Limits:
+    """Return the limits of a process that may open so many files and sockets."""
+    connections = max(1, descriptors - DESCRIPTORS_RESERVED_MIN)
+    return replace(
+        limits, connections_per_node=connections, held_per_node=held_per_node(descriptors)
+    )
+
+
 def held_per_node(descriptors: int) -> int:
     """Return how many may wait in a process that may open so many files and sockets."""
     reserved = max(DESCRIPTORS_RESERVED_MIN, descriptors // 4)
     return min(HELD_PER_NODE_MAX, max(1, descriptors - reserved))
 
 
-FIXED = ("head_seconds", "body_seconds", "held_per_node", "readiness_seconds", "lease_seconds")
+FIXED = (
+    "head_seconds",
+    "body_seconds",
+    "held_per_node",
+    "connections_per_node",
+    "readiness_seconds",
+    "lease_seconds",
+)
 CONFIGURABLE = {field.name: field.type for field in fields(Limits) if field.name not in FIXED}
 """What an operator may set. How many a node can hold depends on its descriptors."""
-_NUMBER_MAX = 1_000_000_000
 
 
 def parse_limits(text: str) -> Limits:

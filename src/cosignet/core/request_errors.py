@@ -38,6 +38,10 @@ class NodeFull(Unavailable, code="node_full"):
     """This node holds as many waiting requests as it can. Wait as long as Retry-After says."""
 
 
+class TooManyConnections(Unavailable, code="too_many_connections"):
+    """This node has as many connections as it can. Wait as long as Retry-After says."""
+
+
 class TooManyRequests(Limited, code="too_many_requests"):
     """Too many requests have come from you lately. Wait as long as Retry-After says."""
 

@@ -17,7 +17,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from cosignet.core.errors import SetupError
-from cosignet.core.limits import held_per_node
+from cosignet.core.limits import within
 from cosignet.server import logs, process
 from cosignet.server.application import application
 from cosignet.server.config import Config
@@ -203,9 +203,9 @@ async def _serve(
     place: Place | None = None,
     wrapped: Wrapping = nullcontext,
 ) -> None:
-    places = held_per_node(process.raise_descriptor_limit())
+    descriptors = process.raise_descriptor_limit()
     async with opened(config) as found:
-        limits = replace(found.limits, held_per_node=places)
+        limits = within(found.limits, descriptors)
         runtime = replace(found, limits=limits, place=place or found.place)
         with ExitStack() as until_stopped:
             around = until_stopped.enter_context(wrapped(application(runtime)))

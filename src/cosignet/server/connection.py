@@ -19,7 +19,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cosignet.core.errors import Refusal
 from cosignet.core.limits import HEAD_BYTES_MAX, HEADER_FIELDS_MAX, Limits
-from cosignet.core.request_errors import HeadTooLarge, RequestMalformed, TooSlow
+from cosignet.core.request_errors import (
+    HeadTooLarge,
+    RequestMalformed,
+    TooManyConnections,
+    TooSlow,
+)
 from cosignet.server.web.errors import Defect
 from cosignet.server.web.exchange import Exchange
 
@@ -56,6 +61,11 @@ class Protocol(HttpToolsProtocol):
         """How many bytes came in the parts after the first."""
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        if len(self.connections) > self.limits.connections_per_node:
+            # Taken, it would cost a file that the database or the log opens next.
+            self._begun = True
+            self._end(TooManyConnections())
+            return
         self._expect(self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -63,6 +63,7 @@ def on_sqlite(many: Many, folder: Path, tell: Callable[[Figure], None]) -> None:
         for figure in crowd.decided():
             tell(figure)
         tell(crowd.expired())
+        tell(crowd.held_barely(folder))
 
 
 def on_postgres(many: Many, folder: Path, tell: Callable[[Figure], None]) -> None:

@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.cast import APPROVER, Cast, registered
 from bench.holders import Holders
 from bench.load import get, post, send
 from bench.probe import Probe, Times, timed
-from bench.servers import Running
+from bench.servers import Running, floor
 from cosignet.core.confirmation import WAIT_SECONDS_MAX
 from cosignet.core.limits import HELD_PER_KEY_MAX
 
@@ -90,13 +91,28 @@ class Crowd:
         time.sleep(self.many.settle_seconds)
         each = (self.server.memory_mb - idle) * 1e6 / 1024 / self.many.held
         yield Figure(f"memory of one of {self.many.held:,} held, above idle", each, "KiB", 20)
-        self.holders.report()
-        began, used = time.perf_counter(), self.server.cpu_seconds
+        answers, share = self._watched(self.server, self.holders)
+        yield Figure("answers while the processor was watched", answers, "")
+        yield Figure("processor while all ask again every 25 s", share, "%", 25)
+
+    def held_barely(self, folder: Path) -> Figure:
+        """Let as many wait at a server that only sleeps: what that takes of this machine, too."""
+        [asked] = self.cast.create(1)
+        request = get(f"/api/confirmations/{asked}", self.cast.as_program())
+        [answer] = send(self.server.port, [request]).bodies
+        with floor("hold", folder, answer=answer) as bare, Holders() as holders:
+            holders.hold(bare.port, self._waits([asked] * self.many.held), self.many.wait)
+            time.sleep(self.many.settle_seconds)
+            _, share = self._watched(bare, holders)
+        return Figure("processor of a bare server that only sleeps", share, "%")
+
+    def _watched(self, server: Running, holders: Holders) -> tuple[int, float]:
+        """Return how many answers came while all asked again, and how busy the server was (%)."""
+        holders.report()
+        began, used = time.perf_counter(), server.cpu_seconds
         time.sleep(self.many.rounds * self.many.wait)
-        share = (self.server.cpu_seconds - used) / (time.perf_counter() - began)
-        report = self.holders.report()
-        yield Figure("answers while the processor was watched", report.answers, "")
-        yield Figure("processor while all ask again every 25 s", share * 100, "%", 25)
+        share = (server.cpu_seconds - used) / (time.perf_counter() - began)
+        return holders.report().answers, share * 100
 
     def wakes(self, where: str, deciding: Running) -> Iterator[Figure]:
         """Decide one after the other, each with one who waits for it, while others are held."""

@@ -2,11 +2,12 @@
 
     python -m bench.floor PORT KIND ANSWER [KEY]
 
-KIND is `parse`, `constant` or `verify`; ANSWER a file with the constant answer; KEY, for `verify`,
-a file with the public key (DER). Routes and bodies are those of Cosignet, so that the same bytes
-can be sent to both.
+KIND is `parse`, `constant`, `hold` or `verify`; ANSWER a file with the constant answer; KEY, for
+`verify`, a file with the public key (DER). Routes and bodies are those of Cosignet, so that the
+same bytes can be sent to both.
 """
 
+import asyncio
 import base64
 import hashlib
 import sys
@@ -46,6 +47,16 @@ def constant(answer: bytes) -> Endpoint:
     return endpoint
 
 
+def holding(answer: bytes) -> Endpoint:
+    """Sleep as long as is asked for."""
+
+    async def endpoint(request: Request) -> Response:
+        await asyncio.sleep(float(request.query_params["wait"]))
+        return Response(answer, media_type="application/json")
+
+    return endpoint
+
+
 def verifying(answer: bytes, key: EllipticCurvePublicKey) -> Endpoint:
     """Read the body as JSON and verify the one signature in it."""
 
@@ -67,6 +78,8 @@ def application(kind: str, answer: bytes, key: bytes) -> Starlette:
         route = Route("/api/confirmations", parsing(answer), methods=["POST"])
     elif kind == "constant":
         route = Route("/api/confirmations/{id}", constant(answer))
+    elif kind == "hold":
+        route = Route("/api/confirmations/{id}", holding(answer))
     else:
         loaded = load_der_public_key(key)
         assert isinstance(loaded, EllipticCurvePublicKey)

@@ -254,6 +254,21 @@ def test_a_room_is_asked_for_when_it_could_be_full(tmp_path: Path) -> None:
     with_database(tmp_path, scenario)
 
 
+def test_what_goes_into_one_room_is_not_taken_from_another(tmp_path: Path) -> None:
+    elsewhere = Room("SELECT $1 + 0 * count(*) FROM things", (3,))
+
+    async def scenario(database: SqliteDatabase) -> None:
+        seen = questions(database)
+        for _ in range(3):
+            added = await asyncio.gather(
+                add(database, 9), database.append(INTO_THINGS, "b", room=elsewhere)
+            )
+            assert added == [9, True]
+        assert asked(seen) == 2
+
+    with_database(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("who", ["another process", "a transaction"])
 def test_who_makes_less_room_is_noticed(tmp_path: Path, who: str) -> None:
     async def scenario(database: SqliteDatabase) -> None:

@@ -1,6 +1,6 @@
 """Rows that are inserted together: one statement for many of them, as far as there is room."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -43,10 +43,13 @@ class Additions:
         rooms = (row.room for rows in self._rows.values() for row in rows)
         return list(dict.fromkeys(room for room in rooms if room is not None))
 
-    def statements(self, ask: Callable[[Room], int]) -> Iterator[tuple[str, tuple[SqlValue, ...]]]:
+    def statements(
+        self, ask: Callable[[Room, int], int]
+    ) -> Iterator[tuple[str, tuple[SqlValue, ...]]]:
         """Yield statements that insert everything there is room for, with their values.
 
-        `ask` tells how many rows fit, once for those that are inserted into the same room.
+        `ask` tells how many rows fit, once for those that are inserted into the same room: it is
+        told how many these are.
         """
         for insertion, rows in self._rows.items():
             fitting = list(_fitting(rows, ask))
@@ -89,12 +92,11 @@ class Rooms:
             self._left.clear()
 
 
-def _fitting(rows: list[Addition], ask: Callable[[Room], int]) -> Iterator[Addition]:
-    left: dict[Room, int] = {}
+def _fitting(rows: list[Addition], ask: Callable[[Room, int], int]) -> Iterator[Addition]:
+    wanted = Counter(row.room for row in rows if row.room is not None)
+    left = {room: ask(room, count) for room, count in wanted.items()}
     for row in rows:
         if row.room is not None:
-            if row.room not in left:
-                left[row.room] = ask(row.room)
             left[row.room] -= 1
             if left[row.room] < 0:
                 continue

@@ -85,7 +85,7 @@ class Appender:
             wire = await self._pool.acquire()
             try:
                 left = await _ask(wire, together.rooms)
-                inserting = insert_together(wire, together, left.__getitem__)
+                inserting = insert_together(wire, together, left)
                 await self._observed(inserting, len(rows))
             finally:
                 self._pool.release(wire)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Never, TypeAlias
 
 from cosignet.core.errors import Unavailable
@@ -184,13 +184,15 @@ async def fetch_alone(wire: Wire, sql: str, values: tuple[SqlValue, ...]) -> lis
         _fail(wire, error, _NOT_READ)
 
 
-async def insert_together(wire: Wire, additions: Additions, ask: Callable[[Room], int]) -> None:
+async def insert_together(wire: Wire, additions: Additions, left: Mapping[Room, int]) -> None:
     """Insert rows of one table by a statement that is a transaction of its own, as many as fit.
+
+    `left` tells how many fit into each room.
 
     Raises:
         Unavailable: none was inserted; or the connection was lost, and nobody knows.
     """
-    for statement, values in additions.statements(ask):
+    for statement, values in additions.statements(lambda room, _: left[room]):
         try:
             await wire.execute(spelled(statement), *values)
         except BaseException as error:
@@ -208,8 +210,8 @@ def _fail(wire: Wire, error: BaseException, refusal: str) -> Never:
     raise error
 
 
-def _always(_: Room) -> int:
-    return 1
+def _always(_: Room, wanted: int) -> int:
+    return wanted
 
 
 def _quoted(text: str) -> str:

@@ -237,7 +237,7 @@ class SqliteDatabase:
         try:
             if connection.changed:
                 self._rooms.forget()  # a rejection, perhaps
-            fits = partial(self._rooms.left, wanted=len(group.additions), ask=ask)
+            fits = partial(self._rooms.left, ask=ask)
             for statement, values in group.additions.statements(fits):
                 connection.run(statement, values)
             self.sync(connection.raw)

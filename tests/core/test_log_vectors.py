@@ -240,6 +240,18 @@ def test_a_hash_that_its_tile_lacks_is_refused() -> None:
             hashes(missing)
 
 
+def test_a_tile_that_has_grown_or_was_changed_is_hashed_anew() -> None:
+    first = tile_bytes(Tile(0, 0), 6)
+    for now in (first, tile_bytes(Tile(0, 0), 8), first[:-1] + b"!", first):
+        hash_of = TileHashes({Tile(0, 0): now})
+        for number in range(3):
+            pair = now[64 * number :][:32], now[64 * number + 32 :][:32]
+            assert hash_of(Subtree(1, number)) == merkle.node_hash(*pair)
+    assert TileHashes({Tile(0, 0): tile_bytes(Tile(0, 0), 8)})(Subtree(3, 0))
+    with pytest.raises(EvidenceRefused):
+        hash_of(Subtree(3, 0))
+
+
 def test_subtrees_are_in_the_tile_that_holds_their_leaves() -> None:
     assert tile_of(Subtree(0, 255)) == tile_of(Subtree(7, 1)) == Tile(0, 0)
     assert tile_of(Subtree(8, 255)) == tile_of(Subtree(15, 1)) == Tile(1, 0)

@@ -15,6 +15,8 @@ from cosignet.core.log_errors import ProofWrong
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """The root of a tree without leaves."""
+_NODE = hashlib.sha256(b"\x01")
+_PAIR_BYTES = 2 * HASH_BYTES
 
 
 class Subtree(NamedTuple):
@@ -61,14 +63,20 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 def fold_complete(hashes: bytes) -> bytes:
     """Return the hash over 1, 2, 4, 8 … hashes that lie side by side."""
-    pair = 2 * HASH_BYTES
     while len(hashes) > HASH_BYTES:
-        # What `node_hash` does, without cutting each pair in two first: proofs wait for this loop.
-        hashes = b"".join(
-            hashlib.sha256(b"\x01" + hashes[at : at + pair]).digest()
-            for at in range(0, len(hashes), pair)
-        )
+        hashes = row_above(hashes)
     return hashes
+
+
+def row_above(hashes: bytes) -> bytes:
+    """Return the hashes over each two that lie side by side, as far as there are two."""
+    above: list[bytes] = []
+    for end in range(_PAIR_BYTES, len(hashes) + 1, _PAIR_BYTES):
+        # What `node_hash` does. A copy costs less than a new beginning: proofs wait for this loop.
+        node = _NODE.copy()
+        node.update(hashes[end - _PAIR_BYTES : end])
+        above.append(node.digest())
+    return b"".join(above)
 
 
 def grown_peaks(size: int, peaks: Sequence[bytes], leaves: Iterable[bytes]) -> list[bytes]:

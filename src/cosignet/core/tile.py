@@ -7,15 +7,18 @@ A tile that is not full yet is a prefix of the one it becomes.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cosignet.core.log_errors import EvidenceRefused
-from cosignet.core.merkle import HASH_BYTES, Subtree, fold_complete
+from cosignet.core.merkle import HASH_BYTES, Subtree, fold_complete, row_above
 
 TILE_WIDTH = 256
 TILE_HEIGHT = 8
 """2^8 is the width."""
 _TILE_BYTES = TILE_WIDTH * HASH_BYTES
+_TILES_REMEMBERED = 256
+"""With what is hashed over each of them: 4 MiB."""
 _LEVEL_MAX = 63
 _LENGTH_BYTES = 2
 _GROUP = 1000
@@ -101,12 +104,26 @@ class TileHashes:
         Raises:
             EvidenceRefused: a tile is not there, or too short.
         """
-        length = HASH_BYTES << subtree.level % TILE_HEIGHT
-        start = subtree.number * length % _TILE_BYTES
-        found = self._tiles.get(tile_of(subtree), b"")[start : start + length]
-        if len(found) != length:
+        row = subtree.level % TILE_HEIGHT
+        at = subtree.number % (TILE_WIDTH >> row) * HASH_BYTES
+        rows = _rows(self._tiles.get(tile_of(subtree), b""))
+        found = rows[row][at : at + HASH_BYTES]
+        if len(found) != HASH_BYTES:
             raise EvidenceRefused(f"hashes of {subtree} are missing in their tile")
-        return fold_complete(found)
+        return found
+
+
+@lru_cache(_TILES_REMEMBERED)
+def _rows(hashes: bytes) -> tuple[bytes, ...]:
+    """Return a tile's hashes, those over each two of them, over each four, up to its height.
+
+    Proofs that share a tile hash it once. It is known again by all of its bytes: one that has grown
+    or was damaged is another one.
+    """
+    rows = [hashes]
+    while len(rows) < TILE_HEIGHT:
+        rows.append(row_above(rows[-1]))
+    return tuple(rows)
 
 
 def tile_name(name: str) -> TileName:

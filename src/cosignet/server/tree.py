@@ -1,6 +1,6 @@
 """What several services need of the log: its tiles, its newest head, its keys, and what it may do.
 
-Tiles are read as they are stored; nothing of the tree is kept in memory here.
+Tiles are read as they are stored, each time anew.
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,7 @@ RELEASES = (
     "over the cap: 429",
     "one decision releases all",
     "all expire: told after the deadline",
+    "processor of a bare server that only sleeps",
 )
 SIEGE = ("in peace", "5 slow connections", "a storm of dropped requests", "no descriptor left")
 FIGURES = [

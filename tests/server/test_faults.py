@@ -163,5 +163,10 @@ def test_a_clock_that_jumps_brings_nothing_back(tmp_path: Path) -> None:
             asked = [program.ask("ada", ttlSeconds=24 * HOUR)["id"] for _ in range(2)]
             assert owner.approve(asked[0]).is_success
             stands |= zip(asked, ("approved", "pending"), strict=True)
-            eventually(lambda: standing(program) == stands)  # noqa: B023 (at once)
-            eventually(lambda: logged(program, asked[0]))  # noqa: B023 (at once)
+            assert_settled(program, stands, asked[0])
+
+
+def assert_settled(program: Program, stands: dict[str, str], decided: str) -> None:
+    """Assert that all is soon as it should be, and a decision logged."""
+    eventually(lambda: standing(program) == stands)
+    eventually(lambda: logged(program, decided))

@@ -1,7 +1,9 @@
 """Reading and waiting. A read past the deadline performs the expiry; it never derives one."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cosignet.core.access import ApiKey
 from cosignet.core.confirmation import Confirmation, Wanted
@@ -14,6 +16,7 @@ EXPIRY_BATCH = 500
 LOOK_BATCH = 500
 CLOCKS_APART_SECONDS = 0.005
 """How long to wait for the database's clock, where it is behind this node's."""
+_Read = Callable[[], Awaitable[Confirmation]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +48,11 @@ async def get(
     """
     if not wait_seconds:
         return await visible(rt, confirmation_id, view)
-    with rt.waiters.register(confirmation_id) as waiter:
-        # Whether it may be seen is checked before anything is held open, and again before it is
-        # told.
-        found = await visible(rt, confirmation_id, view)
-        if found.decided:
-            return found
-        shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
-        if address is not None:
-            shares.append(Share(f"address {address}", rt.limits.held_per_address))
-        with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
-            expires_at = found.expires_at
-            del found  # as in `_wait`
-            found = await _wait(rt, waiter, confirmation_id, expires_at, wait_seconds)
-    return await visible(rt, confirmation_id, view) if found.private else found
+    shares = [Share(f"page {confirmation_id}", rt.limits.held_per_page)]
+    if address is not None:
+        shares.append(Share(f"address {address}", rt.limits.held_per_address))
+    read = partial(visible, rt, confirmation_id, view)
+    return await _held(rt, confirmation_id, read, wait_seconds, shares)
 
 
 async def get_own(
@@ -71,23 +65,33 @@ async def get_own(
     """
     if not wait_seconds:
         return await _own(rt, key, confirmation_id)
+    shares = [
+        Share(f"key {key.id}", rt.limits.held_per_key),
+        Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
+    ]
+    read = partial(_own, rt, key, confirmation_id)
+    return await _held(rt, confirmation_id, read, wait_seconds, shares)
+
+
+async def _held(
+    rt: Runtime, confirmation_id: str, read: _Read, seconds: float, shares: list[Share]
+) -> Confirmation:
+    """Return what `read` returns, as soon as it is decided or after so many seconds.
+
+    Whether it may be seen is for `read` to say, before anything is held open and before it is told.
+    """
     with rt.waiters.register(confirmation_id) as waiter:
-        # The organisation is checked before anything is held open.
-        found = await _own(rt, key, confirmation_id)
+        found = await read()
         if found.decided:
             return found
-        shares = (
-            Share(f"key {key.id}", rt.limits.held_per_key),
-            Share(f"organisation {key.organisation_id}", rt.limits.held_per_organisation),
-        )
         with rt.waiters.place(*shares, of_all=rt.limits.held_per_node):
             expires_at = found.expires_at
             del found  # as in `_wait`
-            return await _wait(rt, waiter, confirmation_id, expires_at, wait_seconds)
+            return await _wait(rt, waiter, read, expires_at, seconds)
 
 
 async def _wait(
-    rt: Runtime, waiter: Waiter, confirmation_id: str, expires_at: int, seconds: float
+    rt: Runtime, waiter: Waiter, read: _Read, expires_at: int, seconds: float
 ) -> Confirmation:
     """Return a confirmation that was pending, when it is decided or after so many seconds."""
     loop = asyncio.get_running_loop()
@@ -97,7 +101,7 @@ async def _wait(
         # Late by this node's clock and pending all the same: the database's clock is behind.
         until_look = until_expiry if until_expiry > 0 else CLOCKS_APART_SECONDS
         await waiter.sleep(min(deadline - loop.time(), until_look))
-        found = await current(rt, confirmation_id)
+        found = await read()
         if found.decided or deadline <= loop.time() or rt.waiters.released:
             return found
         # It is some kilobytes, of which those who wait, ten thousand perhaps, need nothing.

@@ -100,7 +100,7 @@ def sync_that_fails(connection: sqlite3.Connection) -> None:
     def commit() -> None:
         forbid_syncs()
         try:
-            connection.execute("COMMIT")
+            connection.commit()
         except sqlite3.Error as error:
             errors.append(error)
 
@@ -157,14 +157,15 @@ class Watched(sqlite3.Connection):
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         self.steps.pass_(sql)
-        if sql != "COMMIT":
-            return super().execute(sql, *values)
+        return super().execute(sql, *values)
+
+    def commit(self) -> None:
+        self.steps.pass_("COMMIT")
         if self.steps.reach(IN_COMMIT):
             # Ends the process inside the commit, with its pages written and not yet synced.
             forbid_syncs(_KILL_PROCESS)
-        cursor = super().execute(sql, *values)
+        super().commit()
         self.steps.pass_(AFTER_COMMIT)
-        return cursor
 
 
 class WatchedWire(asyncpg.Connection):

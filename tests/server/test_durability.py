@@ -863,6 +863,11 @@ def fail_statements(monkeypatch: pytest.MonkeyPatch, start: str, error: sqlite3.
                 raise error
             return self.connection.execute(sql, *values)
 
+        def commit(self) -> None:
+            if start == "COMMIT":
+                raise error
+            self.connection.commit()
+
         def __getattr__(self, name: str) -> object:
             return getattr(self.connection, name)
 
@@ -1001,6 +1006,27 @@ def test_an_appended_row_that_is_wrong_lets_nobody_succeed(tmp_path: Path) -> No
         assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
         assert await names(database) == set()
         await database.append(INTO_THINGS, "after")
+        assert await names(database) == {"after"}
+
+    with_database(tmp_path, scenario)
+
+
+def test_what_sqlite_has_undone_by_itself_is_acknowledged_to_nobody(tmp_path: Path) -> None:
+    """As it does when the disk is full, say. To have nothing left to commit is no success."""
+
+    async def scenario(database: SqliteDatabase) -> None:
+        begin = database._begin
+
+        async def begin_and_undo(connection: Connection) -> None:
+            await begin(connection)
+            connection.raw.execute("ROLLBACK")
+
+        database._begin = begin_and_undo
+        with pytest.raises(Unavailable):
+            async with database.transaction(refuses_first=True):
+                pass
+        database._begin = begin
+        await put(database, "after")
         assert await names(database) == {"after"}
 
     with_database(tmp_path, scenario)

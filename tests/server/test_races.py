@@ -23,7 +23,7 @@ from cosignet.server.services.invite import Terms
 from cosignet.server.store import credentials
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Reader
-from cosignet.server.store.sqlite_reader import SqliteReader
+from cosignet.server.store.sqlite_reader import Others, SqliteReader
 
 
 @pytest.fixture
@@ -165,7 +165,8 @@ def test_a_double_post_that_loses_late_is_no_copied_passkey(
     looking = 0
 
     # One that remembers nothing: on another engine every look is a new one.
-    fresh = SqliteReader(live.database._read_connection, lambda: True)
+    reading = live.database._read_connection
+    fresh = SqliteReader(reading, Others(reading, lambda: None))
 
     async def look_late(_: Reader, credential_id: bytes) -> StoredCredential | None:
         nonlocal looking

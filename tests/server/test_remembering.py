@@ -12,7 +12,7 @@ import uvloop
 from tests.server.together import SECONDS
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.db import Room
+from cosignet.server.store.db import Room, Row
 from cosignet.server.store.sqlite import SqliteDatabase
 
 Scenario = Callable[[SqliteDatabase], Awaitable[None]]
@@ -48,7 +48,11 @@ def other_process(path: Path) -> sqlite3.Connection:
 async def found(database: SqliteDatabase, sql: str) -> int | None:
     # As a request does: it arrives in a turn of its own.
     await asyncio.sleep(0)
-    return await database.reader.find(lambda row: int(next(iter(row))), sql)
+    return await database.reader.find(number_in, sql)
+
+
+def number_in(row: Row) -> int:
+    return int(next(iter(row)))
 
 
 def questions(database: SqliteDatabase) -> list[str]:
@@ -191,8 +195,44 @@ def test_while_the_thread_commits_readers_neither_wait_for_it_nor_miss_another_p
         else:
             assert await found(database, THINGS) == 0
             # What the connection is asked that the thread uses waits until the disk has synced.
-            assert seen == ["PRAGMA data_version"]
+            assert set(seen) == {"PRAGMA data_version"}
         gate.set()
+        await adding
+
+    with_database(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "another process right after"])
+def test_what_we_commit_ourselves_lets_nothing_else_be_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """A reader sees our commit sooner than the thread has told of it, and waits for that a turn."""
+    reached, gate, told = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(connection: sqlite3.Connection) -> None:
+        SqliteDatabase.sync(connection)
+        reached.set()
+        assert gate.wait(SECONDS)
+
+    def go_on() -> None:
+        gate.set()
+        assert told.wait(SECONDS)
+
+    async def scenario(database: SqliteDatabase) -> None:
+        assert await found(database, THINGS) == 0
+        admit = database._others.admit
+        monkeypatch.setattr(database._others, "admit", lambda: (admit(), told.set()))
+        database.sync = hold
+        adding = asyncio.create_task(database.append(INTO_MORE, "a"))
+        await asyncio.to_thread(reached.wait, SECONDS)
+        if beside:
+            other = other_process(tmp_path)
+            other.execute("INSERT INTO things VALUES ('beside')")
+            other.close()
+        seen = questions(database)
+        finding = asyncio.create_task(database.reader.find(number_in, THINGS))
+        asyncio.get_running_loop().call_soon(go_on)
+        assert await finding == asked(seen) == int(beside)
         await adding
 
     with_database(tmp_path, scenario)

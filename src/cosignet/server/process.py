@@ -6,7 +6,7 @@ import resource
 import sys
 
 DESCRIPTORS_WITHOUT_LIMIT = 10_240
-SWITCH_SECONDS = 0.0003
+SWITCH_SECONDS = 0.00005
 """After so long the thread that commits is let in, so that the disk works while requests are read;
 5 ms are Python's own choice, in which a whole turn of the event loop passes."""
 GARBAGE_OBJECTS = 10_000

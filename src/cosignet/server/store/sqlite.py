@@ -87,8 +87,8 @@ class SqliteDatabase:
         self._writer: Connection | None = self._open_writer()
         self._read_connection = Connection(path, clock=clock, read_only=True)
         self._syncing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
-        self._others = Others(self._read_connection)
-        self.reader = SqliteReader(self._read_connection, self._others_have_committed)
+        self._others = Others(self._read_connection, lambda: self._writer)
+        self.reader = SqliteReader(self._read_connection, self._others)
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call a listener for every notification of a topic, after its commit."""
@@ -220,7 +220,7 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         try:
             connection = await self._begun(group)
-            self._others.exclude(connection)
+            self._others.exclude()
             await loop.run_in_executor(self._syncing, self._write, group, connection)
         except Exception as error:  # whatever it was: who waits must be told
             log.error("a commit failed; nothing of it is visible: %s", error)
@@ -246,8 +246,15 @@ class SqliteDatabase:
 
     @staticmethod
     def sync(connection: sqlite3.Connection) -> None:
-        """Commit and sync, off the event loop."""
-        connection.execute("COMMIT")
+        """Commit and sync, off the event loop.
+
+        Raises:
+            sqlite3.Error: it failed, or SQLite had already undone all of it.
+        """
+        if not connection.in_transaction:
+            raise sqlite3.OperationalError("there is nothing left to commit")
+        # A statement would let go of the interpreter's lock four times, and this does it once.
+        connection.commit()
 
     async def _replace(self, failed: Connection) -> None:
         # After a failed sync nobody knows what a connection believes about the file.
@@ -270,9 +277,6 @@ class SqliteDatabase:
             raise Unavailable("the database cannot be opened") from error
         self._writer = opened
         return opened
-
-    def _others_have_committed(self) -> bool:
-        return self._others.have_committed(self._writer)
 
     def _discard(self, connection: Connection) -> None:
         self._writer = None

@@ -21,8 +21,10 @@ _READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 class Others:
     """Tells whether another process may have committed. None can while our thread does."""
 
-    def __init__(self, reading: Connection) -> None:
+    def __init__(self, reading: Connection, writing: Callable[[], Connection | None]) -> None:
         self._reading = reading
+        self._writing = writing
+        """Returns the writing connection, if there is one."""
         self._is_excluded = False
         self._read_version = 0
         self._seen: tuple[Connection, int] | None = None
@@ -30,9 +32,9 @@ class Others:
         self._is_behind = False
         """Whether one has committed, and nobody was told yet."""
 
-    def exclude(self, writing: Connection) -> None:
-        """Learn that the thread is about to commit on a connection, which holds the lock."""
-        self._is_behind = self.have_committed(writing)
+    def exclude(self) -> None:
+        """Learn that the thread is about to commit on the writing connection: it holds the lock."""
+        self._is_behind = self.have_committed()
         with suppress(sqlite3.Error):
             self._read_version = self._reading.version
         self._is_excluded = True
@@ -41,11 +43,19 @@ class Others:
         """Learn from the thread that it has come to its end."""
         self._is_excluded = False
 
-    def have_committed(self, writing: Connection | None) -> bool:
+    @property
+    def may_be_us(self) -> bool:
+        """Whether something is committed, most likely by our thread, which has yet to tell."""
+        try:
+            return self._is_excluded and self._reading.version != self._read_version
+        except sqlite3.Error:
+            return False
+
+    def have_committed(self) -> bool:
         """Return whether one may have committed since this was asked last."""
         was_behind, self._is_behind = self._is_behind, False
         try:
-            is_ahead = self._is_changed() if self._is_excluded else self._is_beside(writing)
+            is_ahead = self._is_changed() if self._is_excluded else self._is_beside()
         except sqlite3.Error:
             return True
         return was_behind or is_ahead
@@ -55,7 +65,8 @@ class Others:
         before, self._read_version = self._read_version, self._reading.version
         return before != self._read_version
 
-    def _is_beside(self, writing: Connection | None) -> bool:
+    def _is_beside(self) -> bool:
+        writing = self._writing()
         before, self._seen = self._seen, writing and (writing, writing.version)
         return before != self._seen or writing is None
 
@@ -63,10 +74,10 @@ class Others:
 class SqliteReader:
     """Reads what is committed; each statement sees the newest durable state."""
 
-    def __init__(self, connection: Connection, others_have_committed: Callable[[], bool]) -> None:
-        """Read on a connection, and ask whether others have committed since that was asked last."""
+    def __init__(self, connection: Connection, others: Others) -> None:
+        """Read on a connection, and remember what is found until it or others have committed."""
         self._connection = connection
-        self._others_have_committed = others_have_committed
+        self._others = others
         self._has_looked = False
         self._found: defaultdict[str, dict[tuple[SqlValue, ...], Any]] = defaultdict(dict)
         """What was found, by statement and values."""
@@ -92,6 +103,9 @@ class SqliteReader:
         committed is asked once in each turn of the event loop: what was acknowledged to anybody
         before a call arrived, that call sees.
         """
+        if not self._has_looked and self._others.may_be_us:
+            # In the next turn the thread has told, and what was found need not be forgotten for it.
+            await asyncio.sleep(0)
         if not self._has_looked:
             self._look()
         found = self._found[sql]
@@ -110,7 +124,7 @@ class SqliteReader:
                 found.clear()
 
     def _look(self) -> None:
-        if self._others_have_committed():
+        if self._others.have_committed():
             self.forget()
         self._has_looked = True
         asyncio.get_running_loop().call_soon(self._begin_turn)

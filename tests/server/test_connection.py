@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import socket
+import struct
+import threading
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -61,6 +63,11 @@ class Client:
             self.socket.settimeout(SECONDS)
             return first + self.rest() if first else b""
         raise AssertionError("it took everything")
+
+    def reset(self) -> None:
+        """Hang up at once, whatever is under way."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
 
     def rest(self) -> bytes:
         """Return what comes until the server closes."""
@@ -147,6 +154,31 @@ def test_a_body_that_comes_after_its_answer_does_not_keep_the_connection(client:
     answer = client.drip(b" " * 5000)
     assert answer.startswith(b"HTTP/1.1 404")
     assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_who_hung_up_before_being_served_is_not_served(
+    live: Live, program: Program, alex: Person
+) -> None:
+    """Else a storm of dropped connections is one of requests, and all others wait behind it."""
+    gate = threading.Event()
+    live.loop.call_soon_threadsafe(gate.wait, SECONDS)
+    for _ in range(20):
+        gone = Client(live)
+        gone.send(asking(program, alex, "dropped"))
+        gone.reset()
+    stays = Client(live)
+    stays.send(asking(program, alex, "kept"))
+    gate.set()
+    stays.answer(b"HTTP/1.1 201 Created\r\n")
+    stays.socket.close()
+    assert [item["action"] for item in program.get("/api/confirmations").json()["items"]] == [
+        "kept"
+    ]
+
+
+def asking(program: Program, person: Person, action: str) -> bytes:
+    body = json.dumps({"username": person.username, "action": action, "payload": {}}).encode()
+    return creation(program, body=body, announced=len(body))
 
 
 def test_a_second_head_has_a_deadline_too(client: Client) -> None:

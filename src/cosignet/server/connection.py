@@ -61,6 +61,11 @@ class Protocol(HttpToolsProtocol):
         """How many bytes came in the parts after the first."""
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        if self.client is None:
+            # It hung up while it waited to be served, and has no address any more. What it sent can
+            # still be read, and would be answered at length.
+            transport.abort()
+            return
         if len(self.connections) > self.limits.connections_per_node:
             # Taken, it would cost a file that the database or the log opens next.
             self._begun = True

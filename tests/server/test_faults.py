@@ -109,6 +109,19 @@ def test_what_fails_is_503_and_what_was_acknowledged_stays(
     assert server.process.poll() is None
 
 
+def until_the_log_waits(server: Process, program: Program, person: Person) -> list[str]:
+    """Have decisions made, of which none may fail, until a call of the log's has; return them."""
+    made: list[str] = []
+
+    def waits() -> bool:
+        made.append(program.ask(person.username)["id"])
+        raise_for(person.approve(made[-1]))
+        return "the log waits" in server.said
+
+    eventually(waits)
+    return made
+
+
 def judged(answer: httpx2.Response) -> str:
     """Return what an answer was: served, or refused as it should be."""
     if answer.is_success:

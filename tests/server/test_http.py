@@ -9,6 +9,7 @@ import pytest
 from tests.live import Live
 from tests.people import Person, Program
 
+from cosignet.core.checkpoint import SIZE_MAX
 from cosignet.server.web.headers import CONTENT_SECURITY_POLICY, DATA_POLICY
 from cosignet.server.web.routes import ROUTES
 
@@ -214,6 +215,26 @@ def test_openapi_says_which_routes_take_an_idempotency_key(live: Live) -> None:
     names = {one["$ref"].rpartition("/")[2] for one in either}
     assert names == {"MintedKey", "ReplayedKey"}
     assert names <= set(document["components"]["schemas"])
+
+
+def test_openapi_says_which_query_parameters_are_needed_and_how_far_they_go(live: Live) -> None:
+    http = Person(live.url).http
+    queries = {
+        (path, parameter["name"]): parameter
+        for path, methods in http.get("/api/openapi.json").json()["paths"].items()
+        for parameter in methods.get("get", {}).get("parameters", ())
+        if parameter["in"] == "query" and path.startswith("/public/")
+    }
+    needed = {where for where, parameter in queries.items() if parameter.get("required")}
+    for path, name in queries:
+        others = {n: SIZE_MAX for p, n in needed if p == path and n != name}
+        code = http.get(path.format(id="x"), params=others).json().get("code")
+        assert (code == "field_missing") == ((path, name) in needed), (path, name)
+        if (most := queries[path, name]["schema"].get("maximum")) is not None:
+            further = http.get(path, params=others | {name: most + 1}).json()
+            assert (further["code"], further["field"]) == ("field_invalid", name)
+            answer = http.get(path, params=others | {name: most}).json()
+            assert answer.get("code") != "field_invalid", (path, name)
 
 
 def test_openapi_says_which_scope_a_route_needs(live: Live) -> None:

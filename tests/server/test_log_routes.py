@@ -419,8 +419,9 @@ def test_what_left_no_entry_looks_like_what_does_not_exist(
             answer = get(program, f"entries/{id_}/{what}")
             assert code_of(answer) == (404, "not_logged")
     shown = approved(program, alex)
-    refused = get(program, f"entries/{shown['evidenceId']}/verification", kind="credential")
-    assert code_of(refused) == (422, "field_invalid")
+    for kind in ("credential", ""):
+        refused = get(program, f"entries/{shown['evidenceId']}/verification", kind=kind)
+        assert code_of(refused) == (422, "field_invalid")
 
 
 def test_the_proof_that_travels_alone_is_the_bundles(

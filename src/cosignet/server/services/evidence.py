@@ -151,7 +151,8 @@ async def bundle(rt: Runtime, id_: str, kind: str | None) -> Evidence | PendingE
         LogRefuses: the proof would not hold.
     """
     confirmation = await _confirmation(rt, id_)
-    kind = kind or ("approval" if confirmation.status is Status.APPROVED else "rejection")
+    if kind is None:
+        kind = "approval" if confirmation.status is Status.APPROVED else "rejection"
     if kind not in EVIDENCE_KINDS:
         raise FieldInvalid(f"one of {', '.join(EVIDENCE_KINDS)}", field="kind")
     evidence_id = confirmation.evidence_id or ""

@@ -23,6 +23,7 @@ from cosignet.core.idempotency import (
     IDEMPOTENCY_KEY_CHARACTERS,
     IDEMPOTENCY_KEY_HEADER,
 )
+from cosignet.server.services.evidence import HEADS_MAX
 from cosignet.server.web.call import NO_NUL_PATTERN
 from cosignet.server.web.cookies import SESSION_COOKIE
 from cosignet.server.web.cursor import CURSOR_PATTERN
@@ -32,6 +33,7 @@ from cosignet.server.web.route import Row
 from cosignet.server.web.schemas import Problem
 
 _TEXT: dict[str, Any] = {"type": "string", "pattern": NO_NUL_PATTERN}
+_SIZE: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": SIZE_MAX}
 _QUERY: dict[str, dict[str, Any]] = {
     "wait": {"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0},
     "status": {"type": "string", "enum": [str(status) for status in Status]},
@@ -47,10 +49,9 @@ _QUERY: dict[str, dict[str, Any]] = {
         "maximum": PAGE_SIZE_MAX,
         "default": PAGE_SIZE_DEFAULT,
     },
-    **{
-        name: {"type": "integer", "minimum": 0, "maximum": SIZE_MAX}
-        for name in ("index", "treeSize", "first", "second")
-    },
+    **dict.fromkeys(("index", "treeSize"), _SIZE),
+    # Nothing follows from an empty tree.
+    **dict.fromkeys(("first", "second"), _SIZE | {"minimum": 1}),
     "kind": {"type": "string", "enum": list(EVIDENCE_KINDS)},
     "cursor": {
         "type": "string",
@@ -71,9 +72,24 @@ _QUERY_OF: dict[tuple[str, str], dict[str, Any]] = {
     ("/api/webhook-deliveries", "status"): {
         "type": "string",
         "enum": [str(status) for status in DeliveryStatus],
-    }
+    },
+    ("/public/log/tree-heads", "cursor"): _SIZE
+    | {"description": "`nextCursor` of the page before."},
+    ("/public/log/tree-heads", "limit"): {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": HEADS_MAX,
+        "default": HEADS_MAX,
+    },
+    # A page is shown whatever its address says; its script tells what is wrong with that.
+    ("/verify", "kind"): _TEXT,
 }
 """Where one route means something else by a name."""
+_REQUIRED = {
+    ("/public/log/proofs/inclusion", "index"),
+    ("/public/log/proofs/consistency", "first"),
+    ("/public/log/proofs/consistency", "second"),
+}
 
 _IDEMPOTENCY_KEY = {
     "name": IDEMPOTENCY_KEY_HEADER,
@@ -165,4 +181,5 @@ def _path_parameter(name: str) -> dict[str, Any]:
 def _queries(row: Row) -> Iterator[dict[str, Any]]:
     for name in row.query:
         schema = _QUERY_OF.get((row.path, name)) or _QUERY[name]
-        yield {"name": name, "in": "query", "schema": schema}
+        found = {"name": name, "in": "query", "schema": schema}
+        yield found | {"required": True} if (row.path, name) in _REQUIRED else found

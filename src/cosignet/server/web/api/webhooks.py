@@ -35,7 +35,15 @@ class RegisterWebhook(Body):
 
     url: Annotated[str, Field(max_length=URL_CHARACTERS_MAX, description="https, and public.")]
     events: Annotated[
-        list[str], Field(max_length=len(DECISION_EVENTS), default_factory=_all_events)
+        list[str],
+        Field(
+            max_length=len(DECISION_EVENTS),
+            default_factory=_all_events,
+            json_schema_extra={
+                "minItems": 1,
+                "items": {"type": "string", "enum": [*DECISION_EVENTS]},
+            },
+        ),
     ]
 
 
@@ -51,7 +59,14 @@ class RotateWebhook(Body):
 class RedeliverFailed(Body):
     """What is sent again."""
 
-    since: Annotated[str, Field(max_length=40, description="Dead letters since then, RFC 3339.")]
+    since: Annotated[
+        str,
+        Field(
+            max_length=40,
+            description="Dead letters since then, RFC 3339.",
+            json_schema_extra={"format": "date-time"},
+        ),
+    ]
 
 
 async def register(call: Call, body: RegisterWebhook) -> Response:

@@ -57,7 +57,7 @@ def _fuzz(folder: Path, options: argparse.Namespace) -> int:
 
 def _extent(options: argparse.Namespace) -> list[str]:
     if options.short:
-        return ["--max-examples=10", "--generation-deterministic", "--phases=fuzzing"]
+        return ["--max-examples=10", "--generation-deterministic", "--phases=coverage,fuzzing"]
     seed = [] if options.seed is None else [f"--seed={options.seed}"]
     return [f"--max-examples={options.examples}", *seed]
 

@@ -82,7 +82,8 @@ _QUERY_OF: dict[tuple[str, str], dict[str, Any]] = {
         "default": HEADS_MAX,
     },
     # A page is shown whatever its address says; its script tells what is wrong with that.
-    ("/verify", "kind"): _TEXT,
+    ("/verify", "id"): {"type": "string"},
+    ("/verify", "kind"): {"type": "string"},
 }
 """Where one route means something else by a name."""
 _REQUIRED = {

@@ -76,7 +76,7 @@ def _found(cast: Cast) -> str:
         lines.append(f"[parameters.{json.dumps(name)}]\n{_often(name)}")
     for path in cast.ids:
         lines.append(f'[[operations]]\ninclude-path-regex = "^{path}"')
-        for name in ("path.id", "path.code"):
+        for name in ("path.id", "path.code", "path.name"):
             lines.append(f"[operations.parameters.{json.dumps(name)}]\n{_often(f'ids {path}')}")
     return "\n".join(["", *lines, ""])
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tests.bundles import publish_all
 from tests.live import Live
 from tests.people import Person, Program, raise_for
 
@@ -10,6 +11,8 @@ from cosignet.core.access import Scope
 
 EACH = 3
 """How many there are of each thing that a request may use up."""
+HOOK = "https://hooks.example/path"
+"""Nothing is sent there: the server does no work in the background."""
 NOTHING = "3f2b8c1e-6a4d-4e0b-9c57-1d2e3f4a5b6c"
 """An id of nothing."""
 
@@ -22,7 +25,7 @@ class Cast:
     """The secret of an API key that may do everything."""
     session: str
     """The cookie of an owner who is signed in."""
-    words: dict[str, list[str]]
+    words: dict[str, list[str] | list[int]]
     """By the place of a parameter, as `path.id` or `body.username`: what means something there."""
     ids: dict[str, list[str]]
     """By the beginning of a path: what its placeholder may stand for."""
@@ -41,6 +44,12 @@ def arrange(live: Live) -> Cast:
         raise_for(admin.post("/api/invites", {"maxUses": 1000}))["code"] for _ in range(EACH)
     ]
     keys = [raise_for(admin.post("/api/keys", {"name": f"key {n}"}))["id"] for n in range(EACH)]
+    webhooks = [raise_for(admin.post("/api/webhooks", {"url": HOOK}))["id"] for _ in range(EACH)]
+    tests = [raise_for(admin.post(f"/api/webhooks/{one}/test"))["id"] for one in webhooks]
+    publish_all(live)
+    size = raise_for(admin.get("/public/log/tree-head"))["treeSize"]
+    evidence = [admin.read(id_)["evidenceId"] for id_ in asked]
+    logged = [id_ for id_ in evidence if id_ is not None]
     return Cast(
         key=admin.key,
         session=owner.http.cookies["cosignet_sid"],
@@ -49,12 +58,18 @@ def arrange(live: Live) -> Cast:
             "body.username": ["alex", "olga", "ALEX", "nobody-here"],
             "body.invite": [live.invite(), *invites],
             "body.credentialId": [alex.credential_id, owner.credential_id],
+            "query.index": [*range(size)],
+            **{f"query.{name}": [*range(1, size + 1)] for name in ("treeSize", "first", "second")},
         },
         ids={
             "/api/confirmations/": [*asked, NOTHING],
             "/confirm/": [*asked, NOTHING],
             "/api/invites/": invites,
             "/api/keys/": keys,
+            "/api/webhooks/": webhooks,
+            "/api/webhook-deliveries/": tests,
+            "/public/log/entries/": [*logged, NOTHING],
+            "/public/log/tile/": [f"0/000.p/{size}", f"entries/000.p/{size}", "0/000", "1/000.p/1"],
             "/account/": [NOTHING],
         },
     )

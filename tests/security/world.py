@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import httpx2
+from tests.bundles import publish_all
 from tests.live import Live
 from tests.people import JSON, PAYLOAD, Person, Program, raise_for
-from tests.server.logbook import publish_all
 
 from cosignet.core.access import MintedKey, Role, Scope
 from cosignet.server.ledger import MONITOR_KEY_PURPOSE

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from tests.engines import engines
-from tests.live import Live
 from tests.test_vectors import CASES
 
 from cosignet.core.checkpoint import parse_checkpoint
@@ -118,18 +117,6 @@ def on_log(folder: Path, work: Work, **settings: str) -> Any:
             return await work(book)
 
     return asyncio.run(run())
-
-
-def publish_all(live: Live) -> None:
-    """Let a server's log catch up; nothing does so by itself in tests."""
-
-    async def work(rt: Runtime) -> None:
-        async with sequence.elected(rt) as sequencer:
-            assert sequencer is not None
-            while await sequencer.take() + await publish(rt, sequencer.epoch):
-                pass
-
-    live.run(work)
 
 
 class Stop(Exception):

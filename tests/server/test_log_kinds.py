@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.bundles import publish_all
 from tests.live import Live
 from tests.people import JSON, Person, Program, raise_for
-from tests.server.logbook import Book, on_log, publish_all
+from tests.server.logbook import Book, on_log
 from tests.server.rows import check, opened
 from tests.server.test_log_routes import (
     approved,

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.bundles import publish_all
 from tests.live import Live
 from tests.people import JSON, PAYLOAD, Person, Program, raise_for
-from tests.server.logbook import publish_all
 
 from cosignet.core.checkpoint import parse_checkpoint, parse_tlog_proof
 from cosignet.core.leaf import assertion_hash

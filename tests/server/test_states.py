@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from tests.engines import Refused
 from tests.live import Clock, Live
-from tests.people import Person, Program
+from tests.people import Person, Program, raise_for
 from tests.server.rows import Rows, add_webhook, check, opened, value
 from tests.server.together import background
 
@@ -163,6 +163,17 @@ def test_what_is_decided_stays_as_it_is(
         assert answer.json()["confirmationStatus"] == asked.status == won
     assert asked.row == before
     assert deliveries_of(live, asked.id) == owed
+
+
+@pytest.mark.parametrize(("left", "prompt"), [(300_001, 300_000), (299_999, 299_999), (1, 1)])
+def test_a_prompt_stays_open_until_the_deadline_and_five_minutes_at_most(
+    clock: StoppedClock, program: Program, alex: Person, left: int, prompt: int
+) -> None:
+    """In milliseconds, as browsers take it."""
+    asked = program.ask(alex.username, ttlSeconds=600)["id"]
+    clock.set(clock() + 600_000 - left)
+    answer = alex.http.post(f"/confirm/{asked}/options", json={"purpose": "approve"})
+    assert raise_for(answer)["timeout"] == prompt
 
 
 @pytest.mark.parametrize("verb", LATE_VERBS)

@@ -196,13 +196,28 @@ def test_what_is_no_message_is_refused_like_any_body(agent: Agent, what: str) ->
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
-def test_what_is_no_request_is_answered_as_the_protocol_says(agent: Agent) -> None:
-    for message in ({"jsonrpc": "2.0", "id": 1, "method": 1}, {"jsonrpc": "2.0", "id": 1}):
-        headers = agent.headers({"method": "ping"})
-        answer = agent.http.post("/mcp", json=message, headers=headers)
-        assert (answer.status_code, "error" in answer.json()) == (400, True)
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.headers["cache-control"] == "no-store"
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"jsonrpc": "2.0", "id": 1, "method": ["echoed"]},
+        {"jsonrpc": "2.0", "id": 1},
+        {"jsonrpc": "echoed", "id": 1, "method": "ping"},
+        {"id": 1, "method": "ping"},
+        {"jsonrpc": "2.0", "id": {"echoed": 1}, "method": "ping"},
+        {"jsonrpc": "2.0", "id": True, "method": "ping"},
+        {"jsonrpc": "2.0", "id": None, "method": "ping"},
+        {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": ["echoed"]},
+        {"jsonrpc": "2.0", "id": 1, "error": "echoed"},
+        {"jsonrpc": "2.0", "id": 1, "result": {}},
+    ],
+)
+def test_what_is_no_request_is_answered_as_the_protocol_says(agent: Agent, message: JSON) -> None:
+    answer = agent.http.post("/mcp", json=message, headers=agent.headers({"method": "ping"}))
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert (answer.json()["id"], answer.json()["error"]["code"]) == (None, -32600)
+    assert "echoed" not in answer.text
 
 
 def test_a_method_nobody_knows_is_an_error(agent: Agent) -> None:

@@ -13,6 +13,7 @@ DECIDE = (
     "tests/server/test_roles.py",
     "tests/server/test_races.py",
     "tests/server/test_private.py",
+    "tests/server/test_reasons.py",
 )
 
 

@@ -6,6 +6,7 @@ here. The SDK reads the same bytes once more for the protocol around them.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -44,8 +45,8 @@ class Heard:
         return bool(self.arguments.get("wait_seconds"))
 
 
-def read_message(call: Call, raw: bytes) -> Heard:
-    """Read a message.
+def read_message(call: Call, raw: bytes) -> Heard | None:
+    """Read a message; None: it asks for nothing, and tells of nothing.
 
     Raises:
         InvalidInput: it cannot be read, and is no call of a tool that could say so.
@@ -60,6 +61,8 @@ def read_message(call: Call, raw: bytes) -> Heard:
         raise BodyNotObject
     for name in message.keys() - _MEMBERS:
         raise FieldUnknown(field=excerpt(name))
+    if not _is_request(message):
+        return None
     params = _member(message, "params")
     arguments = _member(params, "arguments")
     token = _member(params, "_meta").get("progressToken")
@@ -69,6 +72,24 @@ def read_message(call: Call, raw: bytes) -> Heard:
 def heard_in(request: Any) -> Heard:
     """Return the message of a request that the SDK has handed on."""
     return cast(Request, request).scope[HEARD]
+
+
+def _is_request(message: Mapping[str, object]) -> bool:
+    """Whether it is a request or a notification (JSON-RPC 2.0, section 4), as MCP has them.
+
+    The SDK would say so, too, in words that name its own types and repeat the value.
+    """
+    params = message.get("params")
+    return (
+        message.get("jsonrpc") == "2.0"
+        and isinstance(message.get("method"), str)
+        and (params is None or isinstance(params, dict))
+        and ("id" not in message or _is_id(message["id"]))
+    )
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _member(value: object, name: str) -> dict[str, Any]:
@@ -82,7 +103,7 @@ def _without_arguments(raw: bytes, refusal: InvalidInput) -> bytes:
     try:
         message = json.loads(raw)
         params = _member(message, "params")
-        if _member(message, "params") and message.get("method") == "tools/call":
+        if params and _is_request(message) and message["method"] == "tools/call":
             return orjson.dumps(message | {"params": params | {"arguments": {}}})
     except (ValueError, TypeError, RecursionError):
         pass

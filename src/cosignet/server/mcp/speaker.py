@@ -7,6 +7,7 @@ from typing import Any
 
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types.jsonrpc import INVALID_REQUEST
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -16,12 +17,22 @@ from cosignet import __version__
 from cosignet.server.mcp.message import HEARD, Heard, read_message
 from cosignet.server.mcp.texts import INSTRUCTIONS
 from cosignet.server.mcp.tools import SCHEMAS, call_tool, list_tools
+from cosignet.server.web.answers import json_answer
 from cosignet.server.web.call import Call
 from cosignet.server.web.request_id import REQUEST_ID_FIELD
 from cosignet.server.web.told import CLIENT_GONE
 from cosignet.server.web.waiting import unless_gone
 
 _JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
+_NO_REQUEST = {
+    "jsonrpc": "2.0",
+    "id": None,
+    "error": {
+        "code": INVALID_REQUEST,
+        "message": 'Send one request or notification of JSON-RPC: jsonrpc "2.0", a method, and an'
+        " object as params. Its id is a text or a whole number.",
+    },
+}
 _KEPT = (b"content-type", b"content-length", b"x-accel-buffering", b"allow")
 """What the SDK says of an answer; all else is said as everywhere on this server."""
 
@@ -51,6 +62,8 @@ class Speaker:
             InvalidInput: it is no message.
         """
         heard = call.scope[HEARD] = read_message(call, await call.raw_body())
+        if heard is None:
+            return json_answer(_NO_REQUEST, 400)
         return Spoken(self._managers, heard)
 
 

@@ -308,6 +308,9 @@ def test_a_decision_names_what_was_decided_and_what_was_signed(
     unsigned = alex.reject(last["id"], "not_now").json()
     schemas.Decided.model_validate(unsigned)
     assert (unsigned["contextHash"], unsigned["payloadHash"]) == (None, last["payloadHash"])
+    for told, one in ((answer, asked), (rejected, other), (unsigned, last)):
+        assert told["rejection"] == program.read(one["id"])["rejection"]
+    assert (rejected["rejection"]["signed"], unsigned["rejection"]["signed"]) == (True, False)
 
 
 def hash_of(context: str) -> str:

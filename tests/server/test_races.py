@@ -288,6 +288,22 @@ def test_a_counter_only_ever_goes_up_whatever_comes_first(
     assert alex.approve(left).status_code == 200
 
 
+@pytest.mark.parametrize("purpose", ["approve", "reject"])
+def test_a_counter_that_goes_back_decides_nothing_and_flags_the_passkey(
+    live: Live, program: Program, purpose: str
+) -> None:
+    alex = Person(live.url, Authenticator(counting=True))
+    alex.register(live.invite(), "alex")
+    assert alex.approve(program.ask("alex")["id"]).is_success
+    asked = program.ask("alex")["id"]
+    credential = alex.sign(asked, purpose, sign_count=1)
+    answer = alex.http.post(f"/confirm/{asked}/{purpose}", json={"credential": credential})
+    assert (answer.status_code, answer.json()["code"]) == (403, "sign_count_back")
+    assert program.read(asked)["status"] == "pending"
+    assert single(live, "SELECT flagged_at FROM credentials") is not None
+    assert alex.approve(asked).is_success
+
+
 @pytest.mark.engine("sqlite")  # on PostgreSQL: test_postgres_races.py
 def test_of_two_uses_of_one_count_one_is_refused_and_the_passkey_flagged(
     live: Live, program: Program

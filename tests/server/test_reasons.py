@@ -190,10 +190,12 @@ def test_a_quarter_of_an_hour_is_the_time_for_it(
 
 
 def test_a_rejection_without_the_pages_cookie_gets_no_reason_later(
-    program: Program, alex: Person, asked: str
+    live: Live, program: Program, alex: Person, asked: str
 ) -> None:
     assert alex.reject_signed(asked).is_success
     assert "cosignet_page" not in alex.http.cookies
+    # Not even in a browser whose cookie says what no browser has.
+    assert everything(live, asked)["confirmations"][0]["rejected_in"] is None
     look(alex, asked)
     assert not is_asked(alex, asked)
     refused(give(alex, asked), 403, "not_rejected_here")

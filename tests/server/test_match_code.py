@@ -18,7 +18,8 @@ from tests.server.test_states import StoppedClock, approve
 
 from cosignet.core.challenge import parse_context
 from cosignet.server.runtime import Runtime
-from cosignet.server.store import match_codes
+from cosignet.server.store import confirmations, match_codes
+from cosignet.server.store.db import Transaction
 from cosignet.server.web import schemas
 
 WAIT_SECONDS = 10
@@ -276,6 +277,20 @@ def test_a_pick_after_the_end_is_told_the_end_and_counts_nothing(
     for code in (wrong, asked["matchCode"], None):
         refused(pick(alex, asked, code), 409, "already_decided")
     assert counted(live, asked) == 0
+
+
+def test_a_pick_that_meets_a_decision_is_told_that(
+    alex: Person, asked: JSON, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody rejects between the look at the confirmation and the look at the pick."""
+    looked_at = match_codes.pick
+
+    async def late(tx: Transaction, id_: str, code: str) -> bool | None:
+        await confirmations.reject(tx, id_, signed=False, reason=None, evidence_id=None)
+        return await looked_at(tx, id_, code)
+
+    monkeypatch.setattr(match_codes, "pick", late)
+    refused(pick(alex, asked, asked["matchCode"]), 409, "already_decided")
 
 
 def test_the_statement_that_approves_demands_the_code_itself(

@@ -14,6 +14,8 @@ DECIDE = (
     "tests/server/test_races.py",
     "tests/server/test_private.py",
     "tests/server/test_reasons.py",
+    "tests/server/test_log_kinds.py",
+    "tests/security/test_strangers.py",
 )
 
 

@@ -305,14 +305,18 @@ def test_a_counter_that_goes_back_decides_nothing_and_flags_the_passkey(
 
 
 @pytest.mark.engine("sqlite")  # on PostgreSQL: test_postgres_races.py
+@pytest.mark.parametrize(("purpose", "status"), [("approve", "approved"), ("reject", "rejected")])
 def test_of_two_uses_of_one_count_one_is_refused_and_the_passkey_flagged(
-    live: Live, program: Program
+    live: Live, program: Program, purpose: str, status: str
 ) -> None:
     """A copy of a passkey is used while the original is."""
     alex = Person(live.url, Authenticator(counting=True))
     alex.register(live.invite(), "alex")
     first, second = program.ask("alex")["id"], program.ask("alex")["id"]
-    credentials = {first: alex.sign(first), second: alex.sign(second, sign_count=1)}
+    signed = {
+        first: alex.sign(first, purpose),
+        second: alex.sign(second, purpose, sign_count=1),
+    }
     disk = Disk(live)
     with background() as start:
         disk.hold()
@@ -320,14 +324,14 @@ def test_of_two_uses_of_one_count_one_is_refused_and_the_passkey_flagged(
         disk.when_reached(1)
         # Both are verified against the old count, and meet in one commit.
         calls: list[Future[httpx2.Response]] = [
-            start(alex.post_approval, *pair) for pair in credentials.items()
+            start(alex.http.post, f"/confirm/{one}/{purpose}", json={"credential": credential})
+            for one, credential in signed.items()
         ]
         disk.when_wanted(3)
         disk.release()
         answers = [call.result() for call in [*calls, ready]]
     assert sorted(answer.status_code for answer in answers) == [200, 200, 403]
-    statuses = sorted(program.read(one)["status"] for one in credentials)
-    assert statuses == ["approved", "pending"]
+    assert sorted(program.read(one)["status"] for one in signed) == sorted([status, "pending"])
     assert single(live, "SELECT flagged_at FROM credentials") is not None
 
 

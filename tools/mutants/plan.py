@@ -15,6 +15,7 @@ DECIDE = (
     "tests/server/test_private.py",
     "tests/server/test_reasons.py",
     "tests/server/test_log_kinds.py",
+    "tests/server/test_waiting.py",
     "tests/security/test_strangers.py",
 )
 

@@ -104,6 +104,7 @@ def test_normal_risk_has_no_code(program: Program, alex: Person) -> None:
     # What is not asked for is not silently taken for a check.
     problem = refused(pick(alex, plain, "123"), 422, "field_invalid")
     assert problem["field"] == "matchCode"
+    assert problem["detail"] == "no match code is asked for here"
     answer = alex.post_approval(plain["id"], alex.sign(plain["id"]), match_code="123")
     refused(answer, 422, "field_invalid")
     assert alex.approve(plain["id"]).is_success

@@ -20,10 +20,12 @@ from tests.server.rows import add_webhook, check, opened, value
 from tests.server.together import Disk, Wanted, background, eventually
 
 from cosignet.server.services.invite import Terms
-from cosignet.server.store import credentials
+from cosignet.server.store import confirmations, credentials
 from cosignet.server.store.credentials import StoredCredential
-from cosignet.server.store.db import Reader
+from cosignet.server.store.db import Reader, Transaction
 from cosignet.server.store.sqlite_reader import Others, SqliteReader
+
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -187,6 +189,31 @@ def test_a_double_post_that_loses_late_is_no_copied_passkey(
     assert looking == 2
     assert loser.result().json()["confirmationStatus"] == "approved"
     assert single(live, "SELECT flagged_at FROM credentials") is None
+
+
+@pytest.mark.parametrize("step", ["approve", "reject"])
+def test_a_decision_that_lost_to_nothing_that_lasts_is_none(
+    live: Live, program: Program, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The time is over when it decides, and is not any more when somebody looks why."""
+    alex = live.person("alex")
+    asked = program.ask("alex")["id"]
+    decide = getattr(confirmations, step)
+    later = "UPDATE confirmations SET expires_at = expires_at + $2 WHERE id = $1"
+
+    async def too_late(tx: Transaction, confirmation_id: str, **rest: Any) -> int | None:
+        await tx.execute(later, confirmation_id, -DAY_MS)
+        at = await decide(tx, confirmation_id, **rest)
+        await tx.execute(later, confirmation_id, DAY_MS)
+        return at
+
+    monkeypatch.setattr(confirmations, step, too_late)
+    answer = alex.approve(asked) if step == "approve" else alex.reject(asked)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.json()["detail"] == "something changed meanwhile; nothing was decided"
+    assert program.read(asked)["status"] == "pending"
+    monkeypatch.undo()
+    assert alex.approve(asked).is_success
 
 
 def test_an_invite_for_one_makes_one_approver_of_a_hundred(live: Live, barrage: Barrage) -> None:

@@ -12,10 +12,13 @@ from tests.engines import engines
 from tests.server.rows import opened
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store import postgres_pool
+from cosignet.core.limits import Limits
+from cosignet.server.store import pending, postgres_append, postgres_pool
 from cosignet.server.store.additions import ROWS_MAX
-from cosignet.server.store.db import Row
+from cosignet.server.store.db import Room, Row
+from cosignet.server.store.migrate import migrate
 from cosignet.server.store.postgres import READERS, WRITERS, PostgresDatabase
+from cosignet.server.store.postgres_wire import Wire, WireValue, spelled
 
 pytestmark = pytest.mark.engine("postgres")
 Answer = TypeVar("Answer")
@@ -121,6 +124,75 @@ def test_rows_that_no_connection_is_found_for_are_not_there_and_later_ones_are(
             database.writers.release(wire)
         await database.append(APPEND, 7)
         assert await ids(database) == [7]
+
+    using(url, work)
+
+
+BELOW = "SELECT $2 - count(*) FROM things WHERE id < $1"
+NAMED = "SELECT CASE $1 WHEN 'full' THEN 0 ELSE $2 END"
+
+
+def test_each_room_is_asked_for_however_many_there_are(url: str) -> None:
+    async def work(database: PostgresDatabase) -> None:
+        await database.append(APPEND, 5)
+        rooms = {
+            10: Room(BELOW, (6, 1)),  # which 5 fills
+            11: Room(BELOW, (5, 1)),
+            12: Room(NAMED, ("full", 7)),
+            13: Room(NAMED, ("empty", 7)),
+            14: Room(BELOW, (6, 2)),
+            15: None,
+        }
+        appending = (database.append(APPEND, one, room=room) for one, room in rooms.items())
+        assert await asyncio.gather(*appending) == [False, True, False, True, True, True]
+        assert await ids(database) == [5, 11, 13, 14, 15]
+
+    using(url, work)
+
+
+FILL = """
+INSERT INTO confirmations (id, organisation_id, api_key_id, approver_id, requester, action, payload,
+    payload_hash, context, reject_context, risk, private, status, created_at, expires_at)
+SELECT gen_random_uuid(), 'org', 'key', md5((n % 50)::text), 'ci', 'Deploy', '{}', ''::bytea,
+    repeat('c', 600), repeat('c', 600), 'normal', false, 'pending', n, 4e12 + n
+FROM generate_series($1::bigint + 1, $2::bigint) AS n
+"""
+
+
+def test_the_room_of_one_approver_is_never_looked_for_among_what_waits_for_all(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small the table was when the server made the plan that it keeps."""
+    asked: list[str] = []
+    fetch_alone = postgres_append.fetch_alone
+
+    async def noted(wire: Wire, sql: str, values: tuple[WireValue, ...]) -> list[Row]:
+        asked.append(spelled(sql))
+        return await fetch_alone(wire, sql, values)
+
+    monkeypatch.setattr(postgres_append, "fetch_alone", noted)
+
+    async def work(database: PostgresDatabase) -> None:
+        await migrate(database)
+        rooms = [pending.room(who, "key", Limits()) for who in ("alex", "sam")]
+        wire = await database.writers.acquire()
+        assert set((await postgres_append._ask(wire, rooms)).values()) == {500}
+        await wire.execute("SET session_replication_role = replica")  # no row needs its parents
+        await wire.execute("SET plan_cache_mode = force_generic_plan")
+        before = 0
+        for count in (1, 40, 80, 150, 300, 600, 2_000):
+            await wire.fetch(FILL, before, count)
+            before = count
+            await wire.execute(f"PREPARE question_{count} AS {asked[0]}")
+            columns = zip(*(room.values for room in rooms), strict=True)
+            values = ", ".join(f"ARRAY{list(column)}" for column in columns)
+            plan = await wire.fetch(f"EXPLAIN EXECUTE question_{count}({values})")
+            scans = [line for (line,) in plan if " on confirmations" in line]
+            assert [line.split(" using ")[1].split()[0] for line in scans] == [
+                "confirmations_refused",
+                "confirmations_waiting",
+            ], count
+        database.writers.release(wire)
 
     using(url, work)
 

@@ -203,7 +203,7 @@ async def cancel(tx: Transaction, confirmation_id: str) -> int | None:
 async def due(reader: Reader, limit: int) -> list[str]:
     """Return ids of pending confirmations whose time is over."""
     rows = await reader.fetch(
-        "SELECT id FROM confirmations WHERE status = 'pending' AND expires_at <= clock_ms()"
+        "SELECT id FROM confirmations WHERE decided_at IS NULL AND expires_at <= clock_ms()"
         " ORDER BY expires_at LIMIT $1",
         limit,
     )

@@ -4,7 +4,7 @@ from cosignet.server.store.db import Reader
 
 WAITING = {
     "confirmations": "SELECT count(*) AS n FROM confirmations WHERE status = 'pending'",
-    "expiries": "SELECT count(*) AS n FROM confirmations WHERE status = 'pending'"
+    "expiries": "SELECT count(*) AS n FROM confirmations WHERE decided_at IS NULL"
     " AND expires_at <= clock_ms()",
     "leaves": "SELECT count(*) AS n FROM leaves WHERE leaf_index IS NULL",
     "deliveries": "SELECT count(*) AS n FROM deliveries WHERE status = 'pending'",

@@ -9,7 +9,14 @@ from cosignet.core.errors import Unavailable
 from cosignet.server.store.additions import Addition, Additions
 from cosignet.server.store.db import Found, Lockable, Room, Row, SqlValue
 from cosignet.server.store.postgres_pool import Pool
-from cosignet.server.store.postgres_wire import Wire, is_outage, is_spent, spelled, unavailable
+from cosignet.server.store.postgres_wire import (
+    Wire,
+    WireValue,
+    is_outage,
+    is_spent,
+    spelled,
+    unavailable,
+)
 
 CHANNEL = "cosignet"
 """What the nodes of one database listen to; a payload is a topic, a space and a key."""
@@ -172,7 +179,7 @@ class PostgresTransaction:
             _fail(self._wire, error, refusal)
 
 
-async def fetch_alone(wire: Wire, sql: str, values: tuple[SqlValue, ...]) -> list[Row]:
+async def fetch_alone(wire: Wire, sql: str, values: tuple[WireValue, ...]) -> list[Row]:
     """Return the rows of a statement that is a transaction of its own.
 
     Raises:

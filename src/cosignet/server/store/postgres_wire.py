@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from asyncpg import exceptions  # pyright: ignore[reportMissingTypeStubs]
@@ -53,10 +53,14 @@ _OVER_AND_DONE = frozenset({"40001", "40P01", _LOCK_NOT_AVAILABLE, "57014"})
 """Outages after which the connection is as good as before."""
 
 
+WireValue: TypeAlias = "SqlValue | list[SqlValue]"
+"""What a statement may be given here: an array besides what both engines take."""
+
+
 class Wire(Protocol):
     """What we use of the driver's connection."""
 
-    async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
+    async def fetch(self, sql: str, *values: WireValue) -> list[Row]:
         """Run a statement and return its rows."""
         ...
 

@@ -1,5 +1,6 @@
 """The log's figures: leaves a second and proofs, without HTTP; and how soon one is included."""
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -7,18 +8,20 @@ import sqlite3
 import statistics
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import uvloop
 
 from bench.figures import Bench, Cost, Load
 from bench.load import Slice, get, send
-from cosignet.core.merkle import HASH_BYTES
-from cosignet.core.tile import Tile, grow
+from cosignet.core.merkle import HASH_BYTES, leaf_hash
+from cosignet.core.tile import Tile, edge_of, grow
 from cosignet.server import tree
 from cosignet.server.app import now_ms
 from cosignet.server.config import read_config
@@ -27,7 +30,10 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.services import sequence
 from cosignet.server.services.publish import publish
 from cosignet.server.services.sequence import Sequencer
-from cosignet.server.store import leaves, log_tiles, organisations
+from cosignet.server.store import leaves, log_state, log_tiles, organisations
+from cosignet.server.store.db import Transaction
+from cosignet.server.store.sqlite_file import Connection
+from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
 
 ENTRY_BYTES, OPENING_BYTES = 150, 600
 """About as much as an approval's have."""
@@ -95,6 +101,42 @@ def numbered(folder: Path, *, batch: int, batches: int, pairs: int) -> Load:
         return load
 
     return uvloop.run(work())
+
+
+def alone(folder: Path, *, batches: int, pairs: int) -> Load:
+    """The statements that number one leaf, and a commit off the event loop, with nothing around."""
+
+    async def work() -> Load:
+        load = Load(0.5, [], [])
+        async with opened(folder) as rt:
+            with bare(folder) as floor:
+                for _ in range(pairs):
+                    await add(rt, batches)
+                    load.ours.append(await _alone(rt, batches))
+                    load.floor.append(_inserted(floor, 1, batches))
+        return load
+
+    return uvloop.run(work())
+
+
+async def _alone(rt: Runtime, count: int) -> Slice:
+    state = await log_state.get(rt.database.reader)
+    edge = await log_tiles.get(rt.database.reader, edge_of(state.size))
+    [file] = await rt.database.reader.fetch("SELECT file FROM pragma_database_list")
+    connection = Connection(Path(file["file"]), clock=now_ms, read_only=False)
+    tx = cast(Transaction, SqliteTransaction(Group(), connection, refuses_first=True))
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as thread, closing(connection.raw):
+        began = time.perf_counter()
+        for size in range(state.size, state.size + count):
+            connection.raw.execute("BEGIN IMMEDIATE")
+            [(_, leaf)] = await leaves.number(tx, start=size, limit=1)
+            tiles, edge = grow(size, edge, [leaf_hash(leaf)])
+            await log_tiles.put(tx, tiles)
+            await log_state.advance(tx, state.epoch, old=size, new=size + 1)
+            await loop.run_in_executor(thread, connection.raw.commit)
+        seconds = time.perf_counter() - began
+    return Slice([b""] * count, seconds, 0)
 
 
 async def _numbered(sequencer: Sequencer, batch: int, batches: int) -> Slice:

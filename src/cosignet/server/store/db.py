@@ -54,7 +54,7 @@ class Room(NamedTuple):
     """How many rows may still be inserted: a SELECT of one number, and its values."""
 
     sql: str
-    values: tuple[SqlValue, ...]
+    values: tuple[str | int, ...]
 
 
 class Row(Protocol):

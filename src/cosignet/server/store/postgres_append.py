@@ -15,7 +15,7 @@ from cosignet.server.store.postgres_pool import Pool
 from cosignet.server.store.postgres_transaction import fetch_alone, insert_together
 from cosignet.server.store.postgres_wire import Wire
 
-_TYPES: dict[type, str] = {str: "text", int: "bigint"}
+_TYPES: dict[type[str | int], str] = {str: "text", int: "bigint"}
 Observed: TypeAlias = Callable[[Coroutine[None, None, None], int], Awaitable[None]]
 """Commits what so many share, and lets an observer know."""
 

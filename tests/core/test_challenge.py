@@ -130,6 +130,12 @@ def test_the_two_contexts_of_one_confirmation_differ() -> None:
     assert context_hash(CONTEXT.text) != context_hash(rejecting.text)
 
 
+def test_both_contexts_of_one_confirmation_are_written_at_once() -> None:
+    other_salt = CONTEXT.salt[::-1]
+    rejecting = CONTEXT._replace(purpose="reject", salt=other_salt)
+    assert CONTEXT.texts(other_salt) == (CONTEXT.text, rejecting.text)
+
+
 def test_every_ceremony_has_a_challenge_of_its_own() -> None:
     random = bytes(range(32))
     made = [ceremony_challenge(purpose, random) for purpose in get_args(CeremonyPurpose)]

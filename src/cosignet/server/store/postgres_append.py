@@ -116,7 +116,7 @@ async def _ask(wire: Wire, rooms: Sequence[Room]) -> dict[Room, int]:
 def _question(sql: str, types: tuple[str, ...]) -> str:
     """Return the statement that asks for any number of rooms, whose values come column by column.
 
-    One text, whatever that number is: planning takes ten times as long as looking, and a server
+    One text, whatever that number is: planning takes several times as long as looking, and a server
     plans each text several times before it keeps a plan.
     """
     question = re.sub(r"\$(\d+)", r"asked.v\1", sql)

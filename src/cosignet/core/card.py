@@ -26,6 +26,8 @@ from cosignet.core.payload import payload_from_text
 
 _SHORT = 2_000
 _RISKS = {"normal": "Normal", "high": "High", "critical": "Critical"}
+_NAME_OR_TEXT = re.compile(r'"([^"]*)":|"[^"]*"')
+"""Finds names; texts are passed over, as empty ones, which look like no other."""
 # Chips that are no trick: how lines end, how French writes numbers, how symbols become emoji.
 _HARMLESS = {"tab", "new line", "space", "U+000D", "U+00A0", "U+202F", "U+FE0F"}
 # Nor do these join anything in Latin, Greek or Cyrillic, whose letters end here.
@@ -71,18 +73,19 @@ def is_plain(payload_text: str, context_text: str) -> bool:
     All of it is printable ASCII, so that neither chips nor flags are in it, but for names of the
     payload that look alike; and no two of those do. Both texts are canonical.
     """
-    for text in (payload_text, context_text):
-        if not text.isascii() or "\\" in text or "\x7f" in text:
-            return False
+    if not _is_printed(payload_text) or not _is_printed(context_text):
+        return False
     # Without escapes each quotation mark begins or ends a text, and a name has a colon behind it.
-    parts = payload_text.split('"')
-    texts = zip(parts[1::2], parts[2::2], strict=True)
-    names = frozenset(text for text, behind in texts if behind[0] == ":")
+    names = frozenset(_NAME_OR_TEXT.findall(payload_text))
     # Programs ask with the same few names again and again.
     return not (_look_alike(names) if len(payload_text) < _SHORT else look_alike(names))
 
 
 _look_alike = lru_cache(maxsize=1024)(look_alike)
+
+
+def _is_printed(text: str) -> bool:
+    return text.isascii() and "\\" not in text and "\x7f" not in text
 
 
 def is_odd(payload_text: str, context_text: str) -> bool:

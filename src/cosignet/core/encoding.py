@@ -32,6 +32,8 @@ def base64url_decode(text: str) -> bytes:
     return data
 
 
+# Most times that are told were told before, or lie close to one that was.
+@lru_cache(maxsize=1024)
 def rfc3339(unix_milliseconds: int) -> str:
     """Write a time as RFC 3339 UTC with milliseconds, the only spelling used on the wire."""
     seconds, milliseconds = divmod(unix_milliseconds, 1000)
@@ -40,5 +42,4 @@ def rfc3339(unix_milliseconds: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _second(unix_seconds: int) -> str:
-    # Most times that are told lie close together, or were told before.
     return (_EPOCH + timedelta(seconds=unix_seconds)).isoformat()

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from json.encoder import encode_basestring
 from typing import TypeAlias, cast
 
@@ -36,6 +37,8 @@ DEPTH_MAX = 64
 """Nesting of anything that is written canonically; the top object is depth 1."""
 
 _INTEGER_CHARACTERS_MAX = len(str(-NUMBER_MAX))
+_WHITE_SPACE = " \t\n\r"
+"""What may stand around a value (RFC 8259, section 2)."""
 _ARRAY_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _ARRAY_INDEX_MAX = 2**32 - 2
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abABcdefCDEF]")
@@ -120,7 +123,7 @@ def _refuse_at_once(refusal: type[PayloadRefused], detail: str) -> _Refused:
 
 def _read(text: str, root: _Path) -> object:
     try:
-        return _READER.decode(text)
+        return _scanned(text)
     except PayloadRefused:
         # Once more, to its end, and with what is refused left in its place: that says where.
         value: object = _reader(_Refused).decode(text)
@@ -128,19 +131,27 @@ def _read(text: str, root: _Path) -> object:
         raise
 
 
+def _scanned(text: str) -> object:
+    # Nearly all texts begin with their value; `decode` looks for white space around it first.
+    try:
+        value, end = _SCAN(text, 0)
+    except StopIteration:
+        return _READER.decode(text)
+    if end < len(text) and text[end:].strip(_WHITE_SPACE):
+        return _READER.decode(text)  # says what is wrong with the rest
+    return value
+
+
 def _reader(refuse: _Refuse) -> json.JSONDecoder:
     return json.JSONDecoder(
-        object_pairs_hook=lambda pairs: _object(pairs, refuse),
-        parse_int=lambda literal: _integer(literal, refuse),
-        parse_float=lambda literal: _decimal(literal, refuse),
-        parse_constant=lambda literal: refuse(PayloadNotANumber, literal),
+        object_pairs_hook=partial(_object, refuse),
+        parse_int=partial(_integer, refuse),
+        parse_float=partial(_decimal, refuse),
+        parse_constant=partial(refuse, PayloadNotANumber),
     )
 
 
-_READER = _reader(_refuse_at_once)
-
-
-def _object(pairs: list[tuple[str, object]], refuse: _Refuse) -> object:
+def _object(refuse: _Refuse, pairs: list[tuple[str, object]]) -> object:
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()
@@ -151,14 +162,14 @@ def _object(pairs: list[tuple[str, object]], refuse: _Refuse) -> object:
     return members
 
 
-def _integer(literal: str, refuse: _Refuse) -> object:
+def _integer(refuse: _Refuse, literal: str) -> object:
     # A literal of more digits than 2^53 has is refused before int() is asked to read it.
     if len(literal) > _INTEGER_CHARACTERS_MAX or abs(number := int(literal)) > NUMBER_MAX:
         return refuse(PayloadNumberTooLarge, excerpt(literal))
     return number
 
 
-def _decimal(literal: str, refuse: _Refuse) -> object:
+def _decimal(refuse: _Refuse, literal: str) -> object:
     exponent = _EXPONENT.search(literal)
     if len(literal) > NUMBER_LITERAL_MAX or (
         exponent and (len(exponent[1]) > 3 or int(exponent[1] or 0) > NUMBER_LITERAL_MAX)
@@ -171,6 +182,11 @@ def _decimal(literal: str, refuse: _Refuse) -> object:
     if Decimal(repr(number)) != exact:
         return refuse(PayloadNumberInexact, excerpt(literal))
     return int(number) if number.is_integer() else number
+
+
+_READER = _reader(_refuse_at_once)
+# What `decode` calls, in the types that are missing for it.
+_SCAN = cast("Callable[[str, int], tuple[object, int]]", vars(_READER)["scan_once"])
 
 
 def excerpt(text: str) -> str:
@@ -230,8 +246,8 @@ def _is_array_index(key: str) -> bool:
 def _write(value: object, path: _Path, depth: int) -> str:
     if isinstance(value, str):
         return encode_basestring(value)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+    if value is True or value is False or value is None:
+        return "true" if value else "null" if value is None else "false"
     if isinstance(value, int | float):
         return _number(value, path)
     if depth > DEPTH_MAX:
@@ -244,15 +260,20 @@ def _write(value: object, path: _Path, depth: int) -> str:
 
 
 def _write_object(members: dict[object, object], path: _Path, depth: int) -> str:
-    keys = [key for key in members if isinstance(key, str)]
-    if len(keys) != len(members):
-        raise PayloadRefused("every key of an object is a text", field=_spell(path))
-    written: list[str] = []
-    for key in es_order(keys):
-        item = members[key]
-        is_text = isinstance(item, str)  # as most are
-        text = encode_basestring(item) if is_text else _write(item, (path, key), depth + 1)
-        written.append(f"{encode_basestring(key)}:{text}")
+    try:
+        has_digits = any(map(str.isdigit, cast("dict[str, object]", members)))
+    except TypeError:
+        raise PayloadRefused("every key of an object is a text", field=_spell(path)) from None
+    ordered = cast("dict[str, object]", members)
+    if has_digits:
+        ordered = {key: ordered[key] for key in es_order(list(ordered))}
+    written = [
+        # Most values are texts.
+        f"{encode_basestring(key)}:{encode_basestring(item)}"
+        if isinstance(item, str)
+        else f"{encode_basestring(key)}:{_write(item, (path, key), depth + 1)}"
+        for key, item in ordered.items()
+    ]
     return "{" + ",".join(written) + "}"
 
 

@@ -40,28 +40,27 @@ class Buckets:
         Returns:
             0 if it was taken; else nothing was, and the seconds until it can be.
         """
-        empty_at, wait = self._next(whose, rate, now)
-        if not wait:
-            self._keep(whose, empty_at)
-        return wait
+        empty_at = self._young.get(whose)
+        if empty_at is None:
+            empty_at = self._kept(whose, self._old.pop(whose, now))
+        empty_at = max(empty_at, now) + rate.seconds / rate.times
+        wait = empty_at - now - rate.seconds
+        if wait > _ROUNDING_SECONDS:
+            return wait
+        self._young[whose] = empty_at
+        return 0.0
 
     def wait(self, whose: str, rate: Rate, now: float) -> float:
         """Return the seconds until one can be taken; 0: at once."""
-        return self._next(whose, rate, now)[1]
-
-    def _next(self, whose: str, rate: Rate, now: float) -> tuple[float, float]:
         empty_at = self._young.get(whose)
         if empty_at is None:
-            empty_at = self._old.pop(whose, None)
-            if empty_at is None:
-                empty_at = now
-            else:
-                self._keep(whose, empty_at)
-        empty_at = max(empty_at, now) + rate.seconds / rate.times
-        wait = empty_at - now - rate.seconds
-        return empty_at, wait if wait > _ROUNDING_SECONDS else 0.0
+            empty_at = self._kept(whose, self._old.pop(whose)) if whose in self._old else now
+        wait = max(empty_at, now) + rate.seconds / rate.times - now - rate.seconds
+        return wait if wait > _ROUNDING_SECONDS else 0.0
 
-    def _keep(self, whose: str, empty_at: float) -> None:
-        if len(self._young) >= self._half and whose not in self._young:
+    def _kept(self, whose: str, empty_at: float) -> float:
+        """Remember one who is not in the younger generation yet."""
+        if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[whose] = empty_at
+        return empty_at

@@ -116,12 +116,15 @@ class Protocol(HttpToolsProtocol):
         """A head begins."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self._awaiting = _Awaiting.HEAD
         self._begun = True
         self._parts = 1
         self._earlier = 0
         self._deadline = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of a head."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """A head is complete: pass it on, if it is within bounds."""
@@ -163,9 +166,7 @@ class Protocol(HttpToolsProtocol):
             "query_string": url.query or b"",
         }
         keep_alive = version != "1.0" and parser.should_keep_alive()
-        return Exchange(
-            self, scope, keep_alive=keep_alive, awaits_continue=self.expect_100_continue
-        )
+        return Exchange(self, scope, keep_alive=keep_alive)
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of a body, unless its head was refused, or it is not asked for any more."""

@@ -38,24 +38,25 @@ class _Answers(Collector):
     """
 
     def __init__(self) -> None:
-        self._counts: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-        self._slots: defaultdict[str, list[int]] = defaultdict(_no_slots)
-        """By route: how many took no longer than each of `_SECONDS`, and than the one before."""
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._taken: defaultdict[tuple[str, str, int], list[float]] = defaultdict(_nothing_taken)
+        """By route, method and family of status: how many took no longer than each of `_SECONDS`,
+        and than the one before; then how many took longer; then how long all took together."""
 
     def add(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one."""
-        self._counts[route, method if method in _METHODS else "other", status // 100] += 1
-        self._slots[route][bisect_left(_SECONDS, seconds)] += 1
-        self._seconds[route] += seconds
+        taken = self._taken[route, method if method in _METHODS else "other", status // 100]
+        taken[bisect_left(_SECONDS, seconds)] += 1
+        taken[-1] += seconds
 
     def collect(self) -> Iterator[Metric]:
         """Yield what has been counted."""
         count = CounterMetricFamily(
             "cosignet_http_requests", "Answers.", labels=("route", "method", "status")
         )
-        for (route, method, family), number in self._counts.items():
-            count.add_metric((route, method, f"{family}xx"), number)
+        by_route: defaultdict[str, list[float]] = defaultdict(_nothing_taken)
+        for (route, method, family), taken in self._taken.items():
+            count.add_metric((route, method, f"{family}xx"), sum(taken[:-1]))
+            by_route[route] = [sum(both) for both in zip(by_route[route], taken, strict=True)]
         yield count
         times = HistogramMetricFamily(
             "cosignet_http_request_duration_seconds",
@@ -63,14 +64,13 @@ class _Answers(Collector):
             labels=("route",),
         )
         edges = [*map(str, _SECONDS), "+Inf"]
-        for route, slots in self._slots.items():
-            buckets = list(zip(edges, accumulate(slots), strict=True))
-            times.add_metric((route,), buckets, self._seconds[route])
+        for route, (*slots, seconds) in by_route.items():
+            times.add_metric((route,), list(zip(edges, accumulate(slots), strict=True)), seconds)
         yield times
 
 
-def _no_slots() -> list[int]:
-    return [0] * (len(_SECONDS) + 1)
+def _nothing_taken() -> list[float]:
+    return [0] * (len(_SECONDS) + 2)
 
 
 class Meter:

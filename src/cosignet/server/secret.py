@@ -38,18 +38,23 @@ class Randomness:
     def __init__(self, draw: Callable[[int], bytes]) -> None:
         """Take what draws that many bytes, such as `os.urandom`."""
         self._draw = draw
-        self._block = bytearray()
+        self._block = b""
+        self._given = 0
+        """How many bytes of the block."""
         # Two processes must never be given the same bytes.
-        os.register_at_fork(after_in_child=self._block.clear)
+        os.register_at_fork(after_in_child=self._forget)
 
     def __call__(self, count: int) -> bytes:
         """Return that many bytes."""
-        if len(self._block) < count:
-            self._block += self._draw(max(count, _BLOCK_BYTES))
-        left = len(self._block) - count
-        given = bytes(self._block[left:])
-        del self._block[left:]
-        return given
+        begin, end = self._given, self._given + count
+        if end > len(self._block):
+            self._block = self._draw(max(count, _BLOCK_BYTES))
+            begin, end = 0, count
+        self._given = end
+        return self._block[begin:end]
+
+    def _forget(self) -> None:
+        self._block, self._given = b"", 0
 
 
 def mint_api_key(random: bytes) -> str:

@@ -1,8 +1,7 @@
 """Asking: a program names an action, its exact payload, and who decides."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from cosignet.core.access import DECIDING_ROLES, ApiKey, Approver
 from cosignet.core.card import is_odd, is_plain
@@ -31,8 +30,7 @@ PENDING_RETRY_SECONDS_MAX = 30
 """Whoever finds no room looks again after this at the latest: somebody may decide at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a program asks for, already checked for form."""
 
     username: str

@@ -1,6 +1,6 @@
 """Rows that are inserted together: one statement for many of them, as far as there is room."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -93,14 +93,11 @@ class Rooms:
 
 
 def _fitting(rows: list[Addition], ask: Callable[[Room, int], int]) -> Iterator[Addition]:
-    wanted = Counter(row.room for row in rows if row.room is not None)
-    left = {room: ask(room, count) for room, count in wanted.items()}
+    by_room: defaultdict[Room | None, list[Addition]] = defaultdict(list)
     for row in rows:
-        if row.room is not None:
-            left[row.room] -= 1
-            if left[row.room] < 0:
-                continue
-        yield row
+        by_room[row.room].append(row)
+    for room, some in by_room.items():
+        yield from some if room is None else some[: max(0, ask(room, len(some)))]
 
 
 def one_row(insertion: str, columns: int) -> str:

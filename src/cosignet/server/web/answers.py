@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from cosignet.core.confirmation import Confirmation
 from cosignet.core.encoding import rfc3339
@@ -28,6 +29,12 @@ class JsonAnswer(Response):
         ]
         if location is not None:
             self.raw_headers.append((b"location", location.encode()))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer (ASGI)."""
+        status, headers = self.status_code, self.raw_headers
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def json_answer(value: object, status: int = 200, *, location: str | None = None) -> Response:

@@ -29,6 +29,7 @@ from cosignet.core.errors import (
 from cosignet.core.idempotency import Keeping, Kept, Made, Once
 from cosignet.core.jsontext import JsonValue, excerpt, parse_json
 from cosignet.server.runtime import Runtime
+from cosignet.server.web.fields import field, fields
 
 BODY_BYTES_MAX = 512 * 1024
 """Room for 64 KiB of canonical payload in any spelling: `\\u0041` takes six bytes for one."""
@@ -170,14 +171,12 @@ class Call:
 
     def header(self, name: bytes) -> str | None:
         """Return a header, the first one if it is there repeatedly; the name is in lower case."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        value = field(self.scope, name)
+        return None if value is None else value.decode("latin-1")
 
     def headers(self, name: bytes) -> list[str]:
         """Return a header as often as it is there; the name is in lower case."""
-        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+        return [value.decode("latin-1") for value in fields(self.scope, name)]
 
     @property
     def address(self) -> str | None:
@@ -245,27 +244,25 @@ class Call:
             TooLarge: it is longer.
             ClientDisconnect: it never came to its end.
         """
-        chunks: list[bytes] = []
-        size = 0
+        body = bytearray()
         more = True
         while more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            chunk = message["body"]
-            size += len(chunk)
-            if size > self.body_bytes_max:
+            body += message["body"]
+            if len(body) > self.body_bytes_max:
                 raise TooLarge(f"more than {self.body_bytes_max} bytes")
-            chunks.append(chunk)
             more = message["more_body"]
-        return b"".join(chunks)
+        return bytes(body)
 
 
 def read_fields(value: dict[str, JsonValue], model: type[AnyBody]) -> AnyBody:
     """Read a parsed object as a model; raises InvalidInput, which names the field."""
+    if not value.keys() <= model.names:
+        unknown = next(name for name in value if name not in model.names)
+        raise FieldUnknown(field=excerpt(unknown))
     for name, item in value.items():
-        if name not in model.names:
-            raise FieldUnknown(field=excerpt(name))
         if isinstance(item, str) and _NUL in item:
             raise FieldInvalid(_NO_NUL, field=name)
     if None in value.values():

@@ -15,6 +15,7 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.web.answers import JsonAnswer
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Agents, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
+from cosignet.server.web.fields import field, note_fields
 from cosignet.server.web.guards import PAGE, refuse_key_in_query
 from cosignet.server.web.headers import Headers, data_headers, log_headers, page_headers
 from cosignet.server.web.host import Hosts
@@ -48,24 +49,24 @@ class Door:
         """Answer one request, or raise the refusal."""
         call = scope[CALL] = Call(self._runtime, scope, receive, self._body_bytes_max)
         call.agents = self._agents
+        row = self._row
         try:
             if scope["query_string"]:
-                refuse_key_in_query(call, self._row.guard)
-            return self._elsewhere(call) or await self._inside(call)
+                refuse_key_in_query(call, row.guard)
+            if not self._is_at_home and (elsewhere := self._elsewhere(call)):
+                return elsewhere
+            await row.guard.check(call)
+            # Mail and chat programs add parameters of their own to the links people open.
+            if scope["query_string"] and row.answer is not None:
+                self._check_query(call)
+            if call.key is not None and field(scope, _IDEMPOTENCY_KEY) is not None:
+                return await self._once(call)
+            if self._body is None:
+                return await row.endpoint(call)
+            return await row.endpoint(call, await call.body(self._body))
         except Refusal as refusal:
-            self._row.guard.refused(call, refusal)
+            row.guard.refused(call, refusal)
             raise
-
-    async def _inside(self, call: Call) -> Response:
-        await self._row.guard.check(call)
-        # Mail and chat programs add parameters of their own to the links people open.
-        if self._row.answer is not None and call.scope["query_string"]:
-            self._check_query(call)
-        if call.key is not None and call.header(_IDEMPOTENCY_KEY) is not None:
-            return await self._once(call)
-        if self._body is None:
-            return await self._row.endpoint(call)
-        return await self._row.endpoint(call, await call.body(self._body))
 
     async def _once(self, call: Call) -> Response:
         body = self._body
@@ -85,8 +86,6 @@ class Door:
 
     def _elsewhere(self, call: Call) -> Response | None:
         # A passkey for localhost does not work on 127.0.0.1; people get there all the same.
-        if self._is_at_home:
-            return None
         request = call.request
         if request.url.hostname not in ("127.0.0.1", "::1"):
             return None
@@ -110,11 +109,12 @@ class Entrance:
         if scope["type"] != "http":
             return
         meter = self._runtime.meter
-        request_id = request_id_of(scope["headers"], self._runtime.random)
+        note_fields(scope)
+        request_id = request_id_of(scope, self._runtime.random)
         told = Told(meter, scope, request_id, meter.now())
         try:
             self._hosts.check(scope)
-            response = await self._router.answer(scope, receive)
+            response = await self._router.find(scope)(scope, receive)
         except ClientDisconnect:
             told.answered(CLIENT_GONE)
             return

@@ -14,6 +14,7 @@ _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _FIRST_LINES = {
     int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
+_AWAITS_CONTINUE = (b"expect", b"100-continue")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """What stands in no header field (RFC 9110, section 5.5)."""
 
@@ -48,8 +49,8 @@ class Exchange:
 
     # Ten thousand may be held: without a dictionary each.
     __slots__ = (
+        "_asked_for_body",
         "_awaited",
-        "_awaits_continue",
         "_connection",
         "_has_news",
         "_in_parts",
@@ -62,13 +63,11 @@ class Exchange:
         "response_complete",
     )
 
-    def __init__(
-        self, connection: _Connection, scope: Scope, *, keep_alive: bool, awaits_continue: bool
-    ) -> None:
+    def __init__(self, connection: _Connection, scope: Scope, *, keep_alive: bool) -> None:
         self._connection = connection
         self._scope = scope
-        self._awaits_continue = awaits_continue
-        """Whether the client sends its body only when told to (RFC 9110, section 10.1.1)."""
+        self._asked_for_body = False
+        """Whether a client that sends its body only when told to has been told."""
         self._start: Message | None = None
         self._in_parts = False
         """Whether a part of the answer has been sent, and the rest is to come."""
@@ -114,11 +113,9 @@ class Exchange:
         """Return what has come of the body, or that nothing more will."""
         connection = self._connection
         if not self.disconnected and not self.response_complete:
-            if self._awaits_continue and not connection.transport.is_closing():
-                connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._awaits_continue = False
             connection.flow.resume_reading()
             if not self._has_news:
+                self._ask_for_body()
                 self._awaited = asyncio.get_running_loop().create_future()
                 await self._awaited
             self._has_news = False
@@ -126,6 +123,14 @@ class Exchange:
             return {"type": "http.disconnect"}
         body, self.body = bytes(self.body), bytearray()
         return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    def _ask_for_body(self) -> None:
+        """Tell a client that waits for it to send its body (RFC 9110, section 10.1.1)."""
+        if self._asked_for_body or self._connection.transport.is_closing():
+            return
+        self._asked_for_body = True
+        if _AWAITS_CONTINUE in ((name, value.lower()) for name, value in self._scope["headers"]):
+            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def send(self, message: Message) -> None:
         """Take the head of the answer, then its body: all of it, or a part at a time."""

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.types import Scope
 
 from cosignet.core.request_errors import HostMissing, Misdirected
+from cosignet.server.web.fields import fields
 
 _LOCAL = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 """Any port: containers and tunnels map it, and no name of somebody else's looks like this."""
@@ -39,7 +40,7 @@ class Hosts:
             HostMissing: it names no host, or several (RFC 9112, section 3.2).
             Misdirected: it names another one (RFC 9110, sections 7.4 and 15.5.20).
         """
-        named = [value for name, value in scope["headers"] if name == b"host"]
+        named = fields(scope, b"host")
         if len(named) == 1 and named[0] in self._names:
             return
         if scope["path"] in PROBED:

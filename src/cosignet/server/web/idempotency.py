@@ -56,12 +56,12 @@ def kept_answer(
 
 
 async def _recognise(call: Call) -> Once:
-    headers = [value for name, value in call.scope["headers"] if name == b"idempotency-key"]
+    headers = call.headers(b"idempotency-key")
     if len(headers) > 1:
         raise FieldInvalid("more than one of them", field=IDEMPOTENCY_KEY_HEADER)
     return once(
         call.api_key,
-        headers[0].decode("latin-1"),
+        headers[0],
         method=call.scope["method"],
         path=call.scope["path"],
         body=await call.keep_body(),

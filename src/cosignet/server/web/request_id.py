@@ -7,6 +7,10 @@ is taken only if it looks like an id: whatever else a header can hold has no pla
 import re
 from collections.abc import Callable
 
+from starlette.types import Scope
+
+from cosignet.server.web.fields import fields
+
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID_BYTES = 8
 REQUEST_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]{7,35}$"
@@ -22,9 +26,9 @@ def mint_request_id(random: Callable[[int], bytes]) -> str:
     return random(REQUEST_ID_BYTES).hex()
 
 
-def request_id_of(headers: list[tuple[bytes, bytes]], random: Callable[[int], bytes]) -> str:
+def request_id_of(scope: Scope, random: Callable[[int], bytes]) -> str:
     """Return the client's own, if it sent just one and that is plain; else a fresh one."""
-    found = [value for name, value in headers if name == REQUEST_ID_FIELD]
+    found = fields(scope, REQUEST_ID_FIELD)
     if len(found) == 1 and _OURS.fullmatch(found[0]):
         return found[0].decode("ascii")
     return mint_request_id(random)

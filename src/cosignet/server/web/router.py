@@ -1,4 +1,4 @@
-"""Finding what answers a path: segment by segment, in as many steps as the path has."""
+"""Finding what answers a path: at once, or segment by segment where parts of it vary."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -40,10 +40,12 @@ class _Place:
 
 
 class Router:
-    """Passes a request on to the route of its path and method."""
+    """Finds the route of a request's path and method."""
 
     def __init__(self) -> None:
         self._root = _Place()
+        self._fixed: dict[str, _Place] = {}
+        """Where paths lead in which nothing varies."""
 
     def add(
         self, method: str, path: str, answerer: Answerer, *, template: str | None = None
@@ -62,22 +64,32 @@ class Router:
                 place.takes_rest = segment.endswith("*}")
             else:
                 place = place.fixed.setdefault(segment, _Place())
+        if "{" not in path:
+            self._fixed[path] = place
         place.template = template or path
         place.methods[method] = answerer
         if method == "GET":
             place.methods["HEAD"] = answerer
 
-    async def answer(self, scope: Scope, receive: Receive) -> Response:
-        """Answer one request.
+    def find(self, scope: Scope) -> Answerer:
+        """Return what answers a request, and note the route's name and what its path holds.
 
         Raises:
-            Refusal: the route's own.
             NotFound: there is no such path.
             MethodNotAllowed: it has other methods.
         """
         parameters: dict[str, str] = {}
+        place = self._fixed.get(scope["path"]) or self._led_to(scope["path"], parameters)
+        scope[ROUTE] = place.template
+        answerer = place.methods.get(scope["method"])
+        if answerer is None:
+            raise MethodNotAllowed(", ".join(sorted(place.methods)))
+        scope["path_params"] = parameters
+        return answerer
+
+    def _led_to(self, path: str, parameters: dict[str, str]) -> _Place:
         place = self._root
-        segments: list[str] = scope["path"].split("/")[1:]
+        segments = path.split("/")[1:]
         for at, segment in enumerate(segments):
             before, place = place, place.next(segment, parameters)
             if place.takes_rest:
@@ -85,9 +97,4 @@ class Router:
                 break
         if not place.methods:
             raise NotFound
-        scope[ROUTE] = place.template
-        answerer = place.methods.get(scope["method"])
-        if answerer is None:
-            raise MethodNotAllowed(", ".join(sorted(place.methods)))
-        scope["path_params"] = parameters
-        return await answerer(scope, receive)
+        return place

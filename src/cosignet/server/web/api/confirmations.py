@@ -165,15 +165,14 @@ def _answer(call: Call, confirmation: Confirmation) -> Response:
 
 def _refuse_unsupported(body: CreateConfirmation) -> None:
     """Never do silently less than was asked for."""
-    asked = {
-        "risk": body.risk == "critical",
-        "reveal": body.reveal,
-        "approvers": body.approvers not in (None, [body.username]),
-        "quorum": body.quorum != 1,
-    }
-    for field, unsupported in asked.items():
-        if unsupported:
-            raise NotSupported(field=field)
+    if body.risk == "critical":
+        raise NotSupported(field="risk")
+    if body.reveal:
+        raise NotSupported(field="reveal")
+    if body.approvers is not None and body.approvers != [body.username]:
+        raise NotSupported(field="approvers")
+    if body.quorum != 1:
+        raise NotSupported(field="quorum")
 
 
 def _status(text: str | None) -> Status | None:

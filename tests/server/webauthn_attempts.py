@@ -1,6 +1,5 @@
 """Answers of a registered software passkey, each with all that it is verified against."""
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Unpack
@@ -68,7 +67,7 @@ def stored(kind: int = ES256, **changes: Any) -> Credential:
         backup_eligible=True,
         revoked=False,
     )
-    return dataclasses.replace(credential, **changes)
+    return credential._replace(**changes)
 
 
 def registration_options() -> dict[str, object]:

@@ -57,11 +57,11 @@ def limited_address(
     Returns:
         None: it is nobody's.
     """
+    if not trusted:
+        return _unproxied(peer)
     address = _address(peer)
     if address is None:
         return None
-    if not trusted:
-        return _limited_as(address) if address.is_global else None
     if not _is_of(address, trusted):
         return _limited_as(address)
     chains = [_parts(forwarded_for), [*map(_for, _parts(forwarded))]]
@@ -85,6 +85,12 @@ def _parsed(text: str) -> Address | None:
 
 def _address(text: str) -> Address | None:
     return _parsed(text) if len(text) <= _NODE_CHARACTERS_MAX else None
+
+
+@lru_cache(_REMEMBERED)
+def _unproxied(peer: str) -> str | None:
+    address = _address(peer)
+    return None if address is None or not address.is_global else _limited_as(address)
 
 
 @lru_cache(_REMEMBERED)

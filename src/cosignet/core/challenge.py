@@ -8,6 +8,7 @@ nonce); the payload is bound with all 256.
 
 import hashlib
 import re
+from functools import lru_cache
 from json.encoder import encode_basestring as _json
 from typing import Literal, NamedTuple, TypeAlias, cast
 
@@ -64,16 +65,38 @@ class Context(NamedTuple):
     def _terms(self) -> str:
         """What both purposes have in common."""
         policy = "null" if self.policy is None else _json(self.policy)
+        parties = _parties(
+            self.approver,
+            self.approver_id,
+            self.requester,
+            self.requester_key_id,
+            self.rp_id,
+            self.origin,
+        )
         return (
             f'"confirmation":{_json(self.confirmation)}'
-            f',"org":{_json(self.org)},"action":{_json(self.action)}'
-            f',"approver":{_json(self.approver)},"approverId":{_json(self.approver_id)}'
-            f',"requester":{_json(self.requester)},"requesterKeyId":{_json(self.requester_key_id)}'
-            f',"rpId":{_json(self.rp_id)},"origin":{_json(self.origin)}'
+            f',"org":{_json(self.org)},"action":{_json(self.action)},{parties}'
             f',"createdAt":{_json(self.created_at)},"expiresAt":{_json(self.expires_at)}'
             f',"quorum":{self.quorum},"policy":{policy},"risk":{_json(self.risk)}'
             f',"reveal":{"true" if self.reveal else "false"}'
         )
+
+
+# The same few ask the same few, again and again.
+@lru_cache(maxsize=1024)
+def _parties(
+    approver: str,
+    approver_id: str,
+    requester: str,
+    requester_key_id: str,
+    rp_id: str,
+    origin: str,
+) -> str:
+    return (
+        f'"approver":{_json(approver)},"approverId":{_json(approver_id)}'
+        f',"requester":{_json(requester)},"requesterKeyId":{_json(requester_key_id)}'
+        f',"rpId":{_json(rp_id)},"origin":{_json(origin)}'
+    )
 
 
 def _framed(purpose: Purpose, terms: str, salt: str) -> str:

@@ -140,8 +140,7 @@ class Wanted:
     """Created before then (unix milliseconds)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What has just been recorded of a confirmation, durably."""
 
     confirmation: Confirmation

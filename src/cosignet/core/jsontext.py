@@ -36,6 +36,8 @@ NUMBER_LITERAL_MAX = 400
 DEPTH_MAX = 64
 """Nesting of anything that is written canonically; the top object is depth 1."""
 
+_LARGE_CHARACTERS = len(str(NUMBER_MAX))
+"""What is written in fewer is no larger than that."""
 _INTEGER_CHARACTERS_MAX = len(str(-NUMBER_MAX))
 _WHITE_SPACE = " \t\n\r"
 """What may stand around a value (RFC 8259, section 2)."""
@@ -163,6 +165,8 @@ def _object(refuse: _Refuse, pairs: list[tuple[str, object]]) -> object:
 
 
 def _integer(refuse: _Refuse, literal: str) -> object:
+    if len(literal) < _LARGE_CHARACTERS:
+        return int(literal)
     # A literal of more digits than 2^53 has is refused before int() is asked to read it.
     if len(literal) > _INTEGER_CHARACTERS_MAX or abs(number := int(literal)) > NUMBER_MAX:
         return refuse(PayloadNumberTooLarge, excerpt(literal))

@@ -7,8 +7,7 @@ evidence bundle. Both are written once and stored as bytes.
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from cosignet.core.encoding import base64url, rfc3339
 from cosignet.core.jsontext import JsonValue, write_json
@@ -21,8 +20,7 @@ DecisionKind: TypeAlias = Literal["approval", "rejection"]
 CredentialKind: TypeAlias = Literal["credential", "credential_revoked"]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedBy:
+class SignedBy(NamedTuple):
     """One signature of a decision, as its opening names it."""
 
     context_hash: bytes
@@ -36,7 +34,7 @@ def assertion_hash(
 ) -> bytes:
     """Return SHA-256 over the three parts' own SHA-256 hashes, in this order."""
     parts = (client_data_json, authenticator_data, signature)
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+    return hashlib.sha256(b"".join([hashlib.sha256(part).digest() for part in parts])).digest()
 
 
 def decision_opening(

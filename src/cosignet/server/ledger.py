@@ -36,6 +36,7 @@ from cosignet.server.store.organisations import Organisation
 
 CEREMONY_MS = 300_000
 """How long a passkey prompt of registration or practice stays open."""
+_EVENTS = {status: Event(status) for status in Status if status is not Status.PENDING}
 MONITOR_KEY_PURPOSE = "monitor-key"
 
 
@@ -154,7 +155,7 @@ async def owe_deliveries(
     rt: Runtime, tx: Transaction, confirmation: Confirmation, status: Status, *, at: int
 ) -> None:
     """Write one delivery for each webhook that wants this decision (`at` in unix ms)."""
-    event, organisation_id = Event(status), confirmation.organisation_id
+    event, organisation_id = _EVENTS[status], confirmation.organisation_id
     for webhook_id in await deliveries.subscribed(tx, organisation_id, event):
         delivery = owed(
             rt.new_id(),

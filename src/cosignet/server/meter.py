@@ -30,12 +30,32 @@ _WRITERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _disable_created_metrics()
 
 
-class _Answers(Collector):
-    """How many answers there were, and how long they took: every request comes by here.
+class _Tally(Collector):
+    """How often something happened, by one label at most.
 
-    Plain numbers on one thread; the library's own counters take a lock each, and three times as
+    Plain numbers on one thread; the library's own counters take a lock each, and several times as
     long. They are turned into its metrics when somebody asks.
     """
+
+    def __init__(self, name: str, documentation: str, label: str | None = None) -> None:
+        self._told = name, documentation, None if label is None else (label,)
+        self._counts: defaultdict[str, int] = defaultdict(int, {"": 0} if label is None else {})
+
+    def add(self, value: str = "") -> None:
+        """Count one, of that value of the label."""
+        self._counts[value] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what has been counted."""
+        name, documentation, labels = self._told
+        family = CounterMetricFamily(name, documentation, labels=labels)
+        for value, count in self._counts.items():
+            family.add_metric(() if labels is None else (value,), count)
+        yield family
+
+
+class _Answers(Collector):
+    """How many answers there were, and how long they took: every request comes by here."""
 
     def __init__(self) -> None:
         self._taken: defaultdict[tuple[str, str, int], list[float]] = defaultdict(_nothing_taken)
@@ -80,19 +100,13 @@ class Meter:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._answers = _Answers()
-        registry.register(self._answers)
-        self._refusals = Counter(
-            "cosignet_refusals", "Refusals by their code.", ("code",), registry=registry
+        self._refusals = _Tally("cosignet_refusals", "Refusals by their code.", "code")
+        self._created = _Tally("cosignet_confirmations_created", "Confirmations created here.")
+        self._decided = _Tally(
+            "cosignet_confirmations_decided", "Confirmations that ended here, by how.", "end"
         )
-        self._created = Counter(
-            "cosignet_confirmations_created", "Confirmations created here.", registry=registry
-        )
-        self._decided = Counter(
-            "cosignet_confirmations_decided",
-            "Confirmations that ended here, by how.",
-            ("end",),
-            registry=registry,
-        )
+        for collector in (self._answers, self._refusals, self._created, self._decided):
+            registry.register(collector)
         self._commit_writers = Histogram(
             "cosignet_commit_writers",
             "How many transactions shared one commit.",
@@ -161,15 +175,15 @@ class Meter:
 
     def refused(self, code: str) -> None:
         """Count a refusal."""
-        self._refusals.labels(code).inc()
+        self._refusals.add(code)
 
     def created(self) -> None:
         """Count a confirmation that was created."""
-        self._created.inc()
+        self._created.add()
 
     def decided(self, end: str) -> None:
         """Count a confirmation that ended here: by its status, or as `cancelled`."""
-        self._decided.labels(end).inc()
+        self._decided.add(end)
 
     def committed(self, writers: int, seconds: float) -> None:
         """Count a commit that so many transactions shared."""

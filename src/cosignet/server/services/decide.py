@@ -1,7 +1,7 @@
 """Deciding: a passkey's signature, or a rejection, becomes the confirmation's one decision."""
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cosignet.core.challenge import Purpose, challenge, context_hash
 from cosignet.core.confirmation import Confirmation, Decision, Rejection, RejectReason, Status
@@ -35,8 +35,7 @@ PROMPT_MS_MAX = 300_000
 """A passkey prompt stays open no longer than this, and never beyond the deadline."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Signed:
+class _Signed(NamedTuple):
     """A verified signature with what recording it needs."""
 
     credential: StoredCredential

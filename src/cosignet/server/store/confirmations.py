@@ -46,6 +46,7 @@ _INSERTION = (
     " action, payload, payload_hash, context, reject_context, risk, private, match_code,"
     " match_choices, status, created_at, expires_at)"
 )
+_STATUSES = {status.value: status for status in Status}
 _EVER, _NEVER = 2**62, -(2**62)
 """After and before all times."""
 _APPROVER_ID, _PRIVATE, _STATUS = 4, 12, 13
@@ -233,7 +234,7 @@ async def _decide(tx: Transaction, confirmation_id: str, sql: str, *values: SqlV
 def _confirmation(row: Row) -> Confirmation:
     # By place: looking up thirty names would take as long as the query.
     values = list(row)
-    status = values[_STATUS] = Status(values[_STATUS])
+    status = values[_STATUS] = _STATUSES[values[_STATUS]]
     values[_PRIVATE] = bool(values[_PRIVATE])
     return Confirmation(
         *values[:_MATCH],

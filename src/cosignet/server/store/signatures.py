@@ -1,14 +1,14 @@
 """Signatures over confirmations; read back with the confirmation they decided."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cosignet.core.challenge import Purpose
 from cosignet.core.confirmation import Confirmation
 from cosignet.server.store.db import Reader, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class NewSignature:
+class NewSignature(NamedTuple):
     """A verified signature, to be stored."""
 
     credential_row_id: str

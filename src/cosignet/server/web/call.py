@@ -262,9 +262,9 @@ def read_fields(value: dict[str, JsonValue], model: type[AnyBody]) -> AnyBody:
     if not value.keys() <= model.names:
         unknown = next(name for name in value if name not in model.names)
         raise FieldUnknown(field=excerpt(unknown))
-    for name, item in value.items():
-        if isinstance(item, str) and _NUL in item:
-            raise FieldInvalid(_NO_NUL, field=name)
+    if _NUL in "".join([item for item in value.values() if isinstance(item, str)]):
+        texts = ((name, item) for name, item in value.items() if isinstance(item, str))
+        raise FieldInvalid(_NO_NUL, field=next(name for name, text in texts if _NUL in text))
     if None in value.values():
         value = _without_nulls(value, model)
     try:

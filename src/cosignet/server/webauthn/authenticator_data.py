@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cosignet.server.webauthn.cbor import read_cbor
 from cosignet.server.webauthn.errors import (
@@ -42,8 +43,7 @@ class AttestedCredential:
     public_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatorData:
+class AuthenticatorData(NamedTuple):
     """Authenticator data taken apart; extensions were read, and are not used."""
 
     rp_id_hash: bytes

@@ -48,13 +48,14 @@ def bytes_member(members: dict[str, object], name: str, field: str) -> bytes:
     text = text_member(members, name, field)
     if len(text) > MEMBER_CHARACTERS_MAX:
         raise MemberTooLong(field=field)
+    try:
+        return base64url_decode(text)
+    except ValueError:
+        pass  # for one of these reasons
     if "=" in text:
         raise Base64Padded(field=field)
     if not _BASE64URL.fullmatch(text):
         raise Base64Alphabet(field=field)
     if len(text) % 4 == 1:
         raise Base64Length(field=field)
-    try:
-        return base64url_decode(text)
-    except ValueError:
-        raise Base64TrailingBits(field=field) from None
+    raise Base64TrailingBits(field=field)

@@ -25,8 +25,9 @@ def parse_envelope(value: object) -> tuple[bytes, dict[str, object]]:
     if kind != "public-key":
         raise TypeNotPublicKey(field="type")
     credential_id = bytes_member(members, "rawId", "rawId")
-    repeated = bytes_member(members, "id", "id")
-    if repeated != credential_id:
+    # Each has one spelling: the same text is the same id.
+    if members.get("id") != members["rawId"]:
+        bytes_member(members, "id", "id")
         raise IdNotRawId(field="id")
     if not 1 <= len(credential_id) <= CREDENTIAL_ID_MAX:
         raise CredentialIdLength(field="id")

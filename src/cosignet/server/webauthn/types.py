@@ -1,6 +1,7 @@
 """The typed values that go into a ceremony and come out of it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ES256 = -7
 EDDSA = -8
@@ -22,8 +23,7 @@ class RelyingParty:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """A registered passkey as the store knows it; `public_key` is the COSE key, verbatim."""
 
     id: bytes
@@ -46,8 +46,7 @@ class Attestation:
     transports: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(NamedTuple):
     """The parts of an AuthenticationResponseJSON, decoded but not yet believed."""
 
     credential_id: bytes
@@ -76,8 +75,7 @@ class VerifiedCredential:
     aaguid: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedAssertion:
+class VerifiedAssertion(NamedTuple):
     """A signature that passed every check; the three byte strings are what a verifier needs."""
 
     credential_id: bytes

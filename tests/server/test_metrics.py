@@ -193,7 +193,7 @@ def test_while_the_database_is_away_metrics_say_so(
 def left_by(folder: Path, number: int, answers: int) -> Meter:
     meter = Meter()
     for _ in range(answers):
-        meter.answered("/", "GET", 200, 0.01)
+        meter.answers.add("/", "GET", 200, 0.01)
     found = exposition.families(meter.registry, worker=number)
     Place(number, folder).leave(found)
     return meter

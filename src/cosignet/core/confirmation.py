@@ -102,17 +102,17 @@ class Confirmation(NamedTuple):
     status: Status
     created_at: int
     expires_at: int
-    decided_at: int | None
-    cancelled_at: int | None
-    evidence_id: str | None
-    consumed_at: int | None
-    consumed_by: str | None
-    """Id of the API key that consumed it."""
     match: MatchCode | None
     """Of high risk only."""
-    rejection: Rejection | None
-    outcome: Outcome | None
-    signature: Signature | None
+    decided_at: int | None = None
+    cancelled_at: int | None = None
+    evidence_id: str | None = None
+    consumed_at: int | None = None
+    consumed_by: str | None = None
+    """Id of the API key that consumed it."""
+    rejection: Rejection | None = None
+    outcome: Outcome | None = None
+    signature: Signature | None = None
     """Present only once the confirmation is approved."""
 
     def __repr__(self) -> str:

@@ -252,6 +252,8 @@ def _write(value: object, path: _Path, depth: int) -> str:
         return encode_basestring(value)
     if value is True or value is False or value is None:
         return "true" if value else "null" if value is None else "false"
+    if type(value) is int and -NUMBER_MAX <= value <= NUMBER_MAX:
+        return str(value)
     if isinstance(value, int | float):
         return _number(value, path)
     if depth > DEPTH_MAX:

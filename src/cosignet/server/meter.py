@@ -54,7 +54,7 @@ class _Tally(Collector):
         yield family
 
 
-class _Answers(Collector):
+class Answers(Collector):
     """How many answers there were, and how long they took: every request comes by here."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class _Answers(Collector):
         and than the one before; then how many took longer; then how long all took together."""
 
     def add(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one."""
+        """Count one; `route` is a template of the route table."""
         taken = self._taken[route, method if method in _METHODS else "other", status // 100]
         taken[bisect_left(_SECONDS, seconds)] += 1
         taken[-1] += seconds
@@ -99,13 +99,13 @@ class Meter:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._answers = _Answers()
+        self.answers = Answers()
         self._refusals = _Tally("cosignet_refusals", "Refusals by their code.", "code")
         self._created = _Tally("cosignet_confirmations_created", "Confirmations created here.")
         self._decided = _Tally(
             "cosignet_confirmations_decided", "Confirmations that ended here, by how.", "end"
         )
-        for collector in (self._answers, self._refusals, self._created, self._decided):
+        for collector in (self.answers, self._refusals, self._created, self._decided):
             registry.register(collector)
         self._commit_writers = Histogram(
             "cosignet_commit_writers",
@@ -168,10 +168,6 @@ class Meter:
         for pool, (used, most) in connections.items():
             self._connections.labels(pool, "used").set(used)
             self._connections.labels(pool, "most").set(most)
-
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count an answer; `route` is a template of the route table."""
-        self._answers.add(route, method, status, seconds)
 
     def refused(self, code: str) -> None:
         """Count a refusal."""

@@ -20,6 +20,9 @@ from cosignet.server.store.db import Database
 from cosignet.server.store.remembered import RememberedHead
 from cosignet.server.webauthn import RelyingParty
 
+_VARIANTS = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
+"""What a hexadecimal digit becomes whose upper bits say what kind of UUID it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -213,7 +216,7 @@ class Runtime:
     def new_id(self) -> str:
         """Return a fresh UUID with 122 random bits (RFC 9562, version 4)."""
         text = self.random(16).hex()
-        variant = "89ab"[int(text[16], 16) & 3]
+        variant = _VARIANTS[text[16]]
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
     def seal(self, plain: bytes, *, purpose: str) -> bytes:

@@ -27,8 +27,8 @@ TOPIC = "confirmation"
 _SELECT = """
 SELECT c.id, c.organisation_id, c.api_key_id, c.requester, c.approver_id, a.username, c.action,
        c.payload, c.payload_hash, c.context, c.reject_context, c.risk, c.private,
-       c.status, c.created_at, c.expires_at, c.decided_at, c.cancelled_at, c.evidence_id,
-       c.consumed_at, c.consumed_by, c.match_code, c.match_choices, c.rejection_signed,
+       c.status, c.created_at, c.expires_at, c.match_code, c.decided_at, c.cancelled_at,
+       c.evidence_id, c.consumed_at, c.consumed_by, c.match_choices, c.rejection_signed,
        c.rejection_reason, c.outcome, c.outcome_note, c.outcome_at,
        k.credential_id, k.algorithm, k.public_key_spki, s.context_hash, s.raw_assertion,
        s.assertion_hash, s.signed_at
@@ -49,9 +49,9 @@ _INSERTION = (
 _STATUSES = {status.value: status for status in Status}
 _EVER, _NEVER = 2**62, -(2**62)
 """After and before all times."""
-_APPROVER_ID, _PRIVATE, _STATUS = 4, 12, 13
-"""Where in a row three of the fields stand."""
-_MATCH, _REJECTION, _OUTCOME, _SIGNATURE = 21, 23, 25, 28
+_APPROVER_ID, _PRIVATE, _STATUS, _MATCH = 4, 12, 13, 16
+"""Where in a row four of the fields stand."""
+_CHOICES, _REJECTION, _OUTCOME, _SIGNATURE = 22, 23, 25, 28
 """Where the parts begin."""
 
 
@@ -236,13 +236,13 @@ def _confirmation(row: Row) -> Confirmation:
     values = list(row)
     status = values[_STATUS] = _STATUSES[values[_STATUS]]
     values[_PRIVATE] = bool(values[_PRIVATE])
-    return Confirmation(
-        *values[:_MATCH],
-        match=_match(*values[_MATCH:_REJECTION]),
-        rejection=_rejection(status, *values[_REJECTION:_OUTCOME]),
-        outcome=_outcome(*values[_OUTCOME:_SIGNATURE]),
-        signature=_signature(values[_APPROVER_ID], *values[_SIGNATURE:]),
+    values[_MATCH] = _match(values[_MATCH], values[_CHOICES])
+    values[_CHOICES:] = (
+        _rejection(status, *values[_REJECTION:_OUTCOME]),
+        _outcome(*values[_OUTCOME:_SIGNATURE]),
+        _signature(values[_APPROVER_ID], *values[_SIGNATURE:]),
     )
+    return Confirmation(*values)
 
 
 def _match(code: str | None, choices: str) -> MatchCode | None:

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from cosignet.core.confirmation import Confirmation
 from cosignet.core.encoding import rfc3339
 from cosignet.core.wire import decision, rejection, time_or_null
+from cosignet.server.web.exchange import LINES
 
 ANSWERS_KEPT = 256
 """How many answers to those who poll are kept; each as long as what it tells of is the same."""
@@ -17,6 +18,9 @@ ANSWERS_KEPT = 256
 
 class JsonAnswer(Response):
     """A response of JSON, with a type, a length, and perhaps a location."""
+
+    lines = b""
+    """Further header fields, as `exchange.written` writes them."""
 
     def __init__(self, body: bytes, status: int, location: str | None) -> None:
         # What Starlette's own does for any content and any headers, for just these.
@@ -32,8 +36,14 @@ class JsonAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer (ASGI)."""
-        status, headers = self.status_code, self.raw_headers
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+                LINES: self.lines,
+            }
+        )
         await send({"type": "http.response.body", "body": self.body})
 
 

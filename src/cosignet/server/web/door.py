@@ -15,6 +15,7 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.web.answers import JsonAnswer
 from cosignet.server.web.call import BODY_BYTES_MAX, CEREMONY_BYTES_MAX, Agents, Call
 from cosignet.server.web.errors import Defect, headers_of, problem, status_of
+from cosignet.server.web.exchange import written
 from cosignet.server.web.fields import field, note_fields
 from cosignet.server.web.guards import PAGE, refuse_key_in_query
 from cosignet.server.web.headers import Headers, data_headers, log_headers, page_headers
@@ -102,6 +103,7 @@ class Entrance:
         self._hosts = Hosts(runtime.public_url)
         self._page_headers = page_headers(runtime.public_url)
         self._data_headers = data_headers(runtime.public_url)
+        self._data_lines = written(self._data_headers.items())
         self._log_headers = log_headers(runtime.public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +132,7 @@ class Entrance:
         """Add the headers that every answer has, but for those it has set itself."""
         path = scope["path"]
         if type(response) is JsonAnswer and not path.startswith(_LOG):  # it has set none of them
-            response.raw_headers += self._data_headers.items()
+            response.lines = self._data_lines
         else:
             own = dict(response.raw_headers)
             every = self._headers(path, own)

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import re
-from functools import lru_cache
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -15,7 +14,10 @@ _FIRST_LINES = {
     int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 _AWAITS_CONTINUE = (b"expect", b"100-continue")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+LINES = "cosignet.lines"
+"""Where the start of an answer (ASGI's message) may have header fields that are written already,
+as the same stand in most answers."""
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
 """What stands in no header field (RFC 9110, section 5.5)."""
 
 
@@ -170,12 +172,12 @@ class Exchange:
         return b"".join(lines)
 
     def _head(self, start: Message, *more: tuple[bytes, bytes]) -> list[bytes]:
-        lines = [_FIRST_LINES[start["status"]]]
-        lines += map(_line, self._connection.default_fields)
-        lines += map(_line, start["headers"])
-        lines += map(_line, more)
-        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        return lines
+        return [
+            _FIRST_LINES[start["status"]],
+            written([*self._connection.default_fields, *start["headers"], *more]),
+            start.get(LINES, b""),
+            b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n",
+        ]
 
     def _part(self, start: Message, body: bytes, *, more: bool) -> bytes:
         """Return a part of an answer as bytes, its head before the first (RFC 9112, section 7.1).
@@ -193,14 +195,16 @@ class Exchange:
         return b"".join(lines)
 
 
-@lru_cache
-def _line(field: tuple[bytes, bytes]) -> bytes:
-    """Write a field; most stand in every answer.
+def written(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return header fields as bytes.
 
     Raises:
-        ValueError: a control character is in it, and could begin another one (CWE-113).
+        ValueError: a control character is in one, and could begin another one (CWE-113).
     """
-    line = b": ".join(field)
-    if _CONTROL.search(line):
+    lines = [b": ".join(field) for field in fields]
+    lines.append(b"")
+    text = b"\n".join(lines)
+    # One of them ends each line, and there are no others.
+    if len(text) - len(text.translate(None, _CONTROLS)) != len(lines) - 1:
         raise ValueError("a control character in a header field")
-    return line + b"\r\n"
+    return text.replace(b"\n", b"\r\n")

@@ -47,8 +47,9 @@ class Told:
         """Count the answer, and log it if that level is written."""
         seconds = self.meter.now() - self.began
         route = self.route
-        self.meter.answered(route, self.scope["method"], status, seconds)
-        level = _level(status, seconds, route)
+        self.meter.answers.add(route, self.scope["method"], status, seconds)
+        is_usual = status < 500 and seconds <= SLOW_SECONDS
+        level = logging.INFO if is_usual else _level(status, route)
         if log.isEnabledFor(level):
             self._log(level, route, status, seconds)
 
@@ -68,8 +69,7 @@ class Told:
         log.log(level, "request", extra=told)
 
 
-def _level(status: int, seconds: float, route: str) -> int:
-    if status >= 500:
-        return logging.WARNING
-    is_slow = seconds > SLOW_SECONDS and not route.endswith(WAITS)
-    return logging.WARNING if is_slow else logging.INFO
+def _level(status: int, route: str) -> int:
+    """Return the level of what went wrong, or took long, as it may where it was asked to wait."""
+    may_take_long = status < 500 and route.endswith(WAITS)
+    return logging.INFO if may_take_long else logging.WARNING

@@ -43,8 +43,9 @@ class Buckets:
         empty_at = self._young.get(whose)
         if empty_at is None:
             empty_at = self._kept(whose, self._old.pop(whose, now))
-        empty_at = max(empty_at, now) + rate.seconds / rate.times
-        wait = empty_at - now - rate.seconds
+        seconds = rate.seconds
+        empty_at = (now if empty_at < now else empty_at) + seconds / rate.times
+        wait = empty_at - now - seconds
         if wait > _ROUNDING_SECONDS:
             return wait
         self._young[whose] = empty_at

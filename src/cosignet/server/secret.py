@@ -46,12 +46,13 @@ class Randomness:
 
     def __call__(self, count: int) -> bytes:
         """Return that many bytes."""
-        begin, end = self._given, self._given + count
-        if end > len(self._block):
-            self._block = self._draw(max(count, _BLOCK_BYTES))
-            begin, end = 0, count
-        self._given = end
-        return self._block[begin:end]
+        begin = self._given
+        self._given = end = begin + count
+        given = self._block[begin:end]
+        if len(given) < count:
+            self._block, self._given = self._draw(max(count, _BLOCK_BYTES)), count
+            given = self._block[:count]
+        return given
 
     def _forget(self) -> None:
         self._block, self._given = b"", 0

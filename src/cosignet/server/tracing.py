@@ -43,8 +43,7 @@ class Traced:
 
         async def noting(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            status = message.get("status", status)  # of what starts an answer
             await send(message)
 
         span = self._tracer.start_span("HTTP", _parent(scope), SpanKind.SERVER)

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from cosignet.core.confirmation import Confirmation
 from cosignet.core.encoding import rfc3339
 from cosignet.core.wire import decision, rejection, time_or_null
-from cosignet.server.web.exchange import LINES
+from cosignet.server.web.exchange import LINES, WHOLE
 
 ANSWERS_KEPT = 256
 """How many answers to those who poll are kept; each as long as what it tells of is the same."""
@@ -38,13 +38,13 @@ class JsonAnswer(Response):
         """Answer (ASGI)."""
         await send(
             {
-                "type": "http.response.start",
+                "type": WHOLE,
                 "status": self.status_code,
                 "headers": self.raw_headers,
                 LINES: self.lines,
+                "body": self.body,
             }
         )
-        await send({"type": "http.response.body", "body": self.body})
 
 
 def json_answer(value: object, status: int = 200, *, location: str | None = None) -> Response:

@@ -245,17 +245,19 @@ class Call:
             TooLarge: it is longer.
             ClientDisconnect: it never came to its end.
         """
-        body = bytearray()
-        more = True
-        while more:
+        parts: list[bytes] = []
+        left = self.body_bytes_max
+        while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            body += message["body"]
-            if len(body) > self.body_bytes_max:
+            part = message["body"]
+            left -= len(part)
+            if left < 0:
                 raise TooLarge(f"more than {self.body_bytes_max} bytes")
-            more = message["more_body"]
-        return bytes(body)
+            if not message["more_body"]:
+                return b"".join([*parts, part]) if parts else part
+            parts.append(part)
 
 
 def read_fields(

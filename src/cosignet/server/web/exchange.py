@@ -14,9 +14,11 @@ _FIRST_LINES = {
     int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 _AWAITS_CONTINUE = (b"expect", b"100-continue")
+WHOLE = "cosignet.answer"
+"""An ASGI message of our own: what starts an answer, and all of its body."""
 LINES = "cosignet.lines"
-"""Where the start of an answer (ASGI's message) may have header fields that are written already,
-as the same stand in most answers."""
+"""Where the start of an answer may have header fields that are written already, as the same stand
+in most answers."""
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
 """What stands in no header field (RFC 9110, section 5.5)."""
 
@@ -135,10 +137,11 @@ class Exchange:
             self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def send(self, message: Message) -> None:
-        """Take the head of the answer, then its body: all of it, or a part at a time."""
+        """Take the head of the answer, then its body: all of it, or a part at a time; or both."""
         if self._start is None:
             self._start = message
-            return
+            if message["type"] != WHOLE:
+                return
         flow: _Flow = self._connection.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()

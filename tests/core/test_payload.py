@@ -230,6 +230,14 @@ def test_a_text_that_is_no_json_says_at_which_line_and_column() -> None:
     assert "line 3, column 8" in found.detail
 
 
+@pytest.mark.parametrize("space", ["", " ", "\t", "\n", "\r", " \r\n\t "])
+def test_only_white_space_stands_around_a_value(space: str) -> None:
+    assert parse_json(f"{space}[1]{space}".encode()) == [1]
+    for other in [chr(number) for number in range(0x100) if chr(number) not in " \t\n\r"]:
+        assert isinstance(refused(f"{space}[1]{other}{space}".encode()), BodyNotJson), other
+        assert isinstance(refused(f"{space}{other}[1]{space}".encode()), BodyNotJson), other
+
+
 def test_bytes_that_are_no_utf_8_say_at_which_byte() -> None:
     found = refused(b'{"a":"\xff"}')
     assert isinstance(found, PayloadNotUtf8)

@@ -25,6 +25,7 @@ from cosignet.core.errors import (
     PayloadRefused,
     PayloadTooDeep,
 )
+from cosignet.core.jsonpath import Path, excerpt, root_of, spell
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 """What JSON can say, in Python's types. Integral numbers are int, whatever their spelling."""
@@ -47,15 +48,6 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abABcdefCDEF]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _EXPONENT = re.compile(r"[eE][+-]?0*([0-9]*)$")
 
-_Path: TypeAlias = "tuple[_Path, str | int] | None"
-"""Where a value is: its parent's path, and its own key or position.
-
-Linked, and spelled in a refusal only: joined for every value of a long list under a long key, paths
-would outgrow the text they are read from a hundred thousand times.
-"""
-_PLAIN_KEY = re.compile(r'[^\s.\[\]"]+')
-_EXCERPT_MAX = 80
-
 
 class _Refused:
     """Stands in the parsed tree where a value was refused, until its path is known."""
@@ -75,13 +67,13 @@ def parse_json(data: bytes, *, field: str = "") -> JsonValue:
     """
     text = _decode(data)
     try:
-        value = _read(text, _root(field))
+        value = _read(text, root_of(field))
     except RecursionError:
         raise PayloadTooDeep from None
     except json.JSONDecodeError as error:
         raise BodyNotJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     if "\\u" in text and _SURROGATE_ESCAPE.search(text):
-        _refuse_lone_surrogates(value, _root(field))
+        _refuse_lone_surrogates(value, root_of(field))
     return cast(JsonValue, value)
 
 
@@ -91,11 +83,11 @@ def write_json(value: JsonValue, *, field: str = "") -> str:
     Raises:
         PayloadRefused: the value is not JSON, too deep, or a number or text has no exact form.
     """
-    text = _write(value, _root(field), 1)
+    text = _write(value, root_of(field), 1)
     try:
         text.encode()
     except UnicodeEncodeError:
-        _refuse_lone_surrogates(value, _root(field))
+        _refuse_lone_surrogates(value, root_of(field))
     return text
 
 
@@ -123,7 +115,7 @@ def _refuse_at_once(refusal: type[PayloadRefused], detail: str) -> _Refused:
     raise refusal(detail)
 
 
-def _read(text: str, root: _Path) -> object:
+def _read(text: str, root: Path) -> object:
     try:
         return _scanned(text)
     except PayloadRefused:
@@ -193,44 +185,21 @@ _READER = _reader(_refuse_at_once)
 _SCAN = cast("Callable[[str, int], tuple[object, int]]", vars(_READER)["scan_once"])
 
 
-def excerpt(text: str) -> str:
-    """Return the beginning of a text that somebody sent, fit to be said back."""
-    short = text if len(text) <= _EXCERPT_MAX else text[:_EXCERPT_MAX] + "…"
-    return short.encode("utf-8", "replace").decode()
-
-
-def _root(field: str) -> _Path:
-    return (None, field) if field else None
-
-
-def _spell(path: _Path) -> str | None:
-    """Write a path as `a.b[3]`, a key that would not be clear in it as `a["b.c"]`."""
-    steps: list[str] = []
-    while path is not None:
-        path, step = path
-        steps.append(f"[{step}]" if isinstance(step, int) else _spell_key(excerpt(step)))
-    return "".join(reversed(steps)).removeprefix(".") or None
-
-
-def _spell_key(key: str) -> str:
-    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{encode_basestring(key)}]"
-
-
-def _raise_first(value: object, root: _Path) -> None:
+def _raise_first(value: object, root: Path) -> None:
     for path, node in _walk(value, root):
         if isinstance(node, _Refused):
-            raise node.refusal(node.detail, field=_spell(path))
+            raise node.refusal(node.detail, field=spell(path))
 
 
-def _refuse_lone_surrogates(value: object, root: _Path) -> None:
+def _refuse_lone_surrogates(value: object, root: Path) -> None:
     for path, node in _walk(value, root):
         if isinstance(node, str) and _SURROGATE.search(node):
-            raise PayloadLoneSurrogate(field=_spell(path))
+            raise PayloadLoneSurrogate(field=spell(path))
 
 
-def _walk(value: object, root: _Path) -> Iterator[tuple[_Path, object]]:
+def _walk(value: object, root: Path) -> Iterator[tuple[Path, object]]:
     """Yield every value and every key with its path, without recursing (depth is not yet known)."""
-    stack: list[tuple[_Path, object]] = [(root, value)]
+    stack: list[tuple[Path, object]] = [(root, value)]
     while stack:
         here, node = stack.pop()
         yield here, node
@@ -247,7 +216,7 @@ def _is_array_index(key: str) -> bool:
     return _ARRAY_INDEX.fullmatch(key) is not None and int(key) <= _ARRAY_INDEX_MAX
 
 
-def _write(value: object, path: _Path, depth: int) -> str:
+def _write(value: object, path: Path, depth: int) -> str:
     if isinstance(value, str):
         return encode_basestring(value)
     if value is True or value is False or value is None:
@@ -257,19 +226,19 @@ def _write(value: object, path: _Path, depth: int) -> str:
     if isinstance(value, int | float):
         return _number(value, path)
     if depth > DEPTH_MAX:
-        raise PayloadTooDeep(field=_spell(path))
+        raise PayloadTooDeep(field=spell(path))
     if isinstance(value, dict):
         return _write_object(cast("dict[object, object]", value), path, depth)
     if isinstance(value, list):
         return _write_array(cast("list[object]", value), path, depth)
-    raise PayloadRefused(f"{type(value).__name__} is not a JSON value", field=_spell(path))
+    raise PayloadRefused(f"{type(value).__name__} is not a JSON value", field=spell(path))
 
 
-def _write_object(members: dict[object, object], path: _Path, depth: int) -> str:
+def _write_object(members: dict[object, object], path: Path, depth: int) -> str:
     try:
         has_digits = any(map(str.isdigit, cast("dict[str, object]", members)))
     except TypeError:
-        raise PayloadRefused("every key of an object is a text", field=_spell(path)) from None
+        raise PayloadRefused("every key of an object is a text", field=spell(path)) from None
     ordered = cast("dict[str, object]", members)
     if has_digits:
         ordered = {key: ordered[key] for key in es_order(list(ordered))}
@@ -283,20 +252,20 @@ def _write_object(members: dict[object, object], path: _Path, depth: int) -> str
     return "{" + ",".join(written) + "}"
 
 
-def _write_array(items: list[object], path: _Path, depth: int) -> str:
+def _write_array(items: list[object], path: Path, depth: int) -> str:
     written = [_write(item, (path, position), depth + 1) for position, item in enumerate(items)]
     return "[" + ",".join(written) + "]"
 
 
-def _number(number: int | float, path: _Path) -> str:
+def _number(number: int | float, path: Path) -> str:
     if isinstance(number, float):
         if number != number or number in (float("inf"), float("-inf")):
-            raise PayloadNotANumber(field=_spell(path))
+            raise PayloadNotANumber(field=spell(path))
         if not number.is_integer():
             return _es_fraction(number)
         number = int(number)
     if abs(number) > NUMBER_MAX:
-        raise PayloadNumberTooLarge(field=_spell(path))
+        raise PayloadNumberTooLarge(field=spell(path))
     return str(number)
 
 

@@ -14,7 +14,8 @@ import orjson
 from starlette.requests import Request
 
 from cosignet.core.errors import BodyNotJson, BodyNotObject, FieldUnknown, InvalidInput, Refusal
-from cosignet.core.jsontext import JsonValue, excerpt, parse_json
+from cosignet.core.jsonpath import excerpt
+from cosignet.core.jsontext import JsonValue, parse_json
 from cosignet.server.web.call import Call
 
 WITHIN = "params.arguments."

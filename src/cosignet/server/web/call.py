@@ -27,7 +27,8 @@ from cosignet.core.errors import (
     Unauthenticated,
 )
 from cosignet.core.idempotency import Keeping, Kept, Made, Once
-from cosignet.core.jsontext import JsonValue, excerpt, parse_json
+from cosignet.core.jsonpath import excerpt
+from cosignet.core.jsontext import JsonValue, parse_json
 from cosignet.server.runtime import Runtime
 from cosignet.server.web.fields import field, fields
 
@@ -213,12 +214,11 @@ class Call:
         Raises:
             TooLarge, InvalidInput: the refusal names the field.
         """
-        # No body at all says as much as an empty object.
         raw = await self.raw_body() if self.kept_body is None else self.kept_body
-        value = parse_json(raw or b"{}")
+        value = parse_json(raw or b"{}")  # no body at all says as much as an empty object
         if not isinstance(value, dict):
             raise BodyNotObject
-        # JSON has no other way to write U+0000 (RFC 8259, section 7).
+        # Nothing else is read as U+0000 (RFC 8259, section 7).
         return read_fields(value, model, may_hold_nul=b"\\u0000" in raw)
 
     async def keep_body(self) -> bytes:
@@ -245,43 +245,36 @@ class Call:
             TooLarge: it is longer.
             ClientDisconnect: it never came to its end.
         """
-        parts: list[bytes] = []
+        chunks: list[bytes] = []
         left = self.body_bytes_max
-        while True:
+        more = True
+        while more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            part = message["body"]
-            left -= len(part)
+            chunks.append(message["body"])
+            left -= len(chunks[-1])
             if left < 0:
                 raise TooLarge(f"more than {self.body_bytes_max} bytes")
-            if not message["more_body"]:
-                return b"".join([*parts, part]) if parts else part
-            parts.append(part)
+            more = message["more_body"]
+        return b"".join(chunks)
 
 
 def read_fields(
     value: dict[str, JsonValue], model: type[AnyBody], *, may_hold_nul: bool = True
 ) -> AnyBody:
     """Read a parsed object as a model; raises InvalidInput, which names the field."""
-    if not value.keys() <= model.names:
-        unknown = next(name for name in value if name not in model.names)
-        raise FieldUnknown(field=excerpt(unknown))
-    if may_hold_nul:
-        _refuse_nul(value)
+    if unknown := value.keys() - model.names:
+        raise FieldUnknown(field=excerpt(next(name for name in value if name in unknown)))
+    for name, item in value.items() if may_hold_nul else ():
+        if isinstance(item, str) and _NUL in item:
+            raise FieldInvalid(_NO_NUL, field=name)
     if None in value.values():
         value = _without_nulls(value, model)
-    try:
-        # `model_validate` takes half as long again, for options that nobody gives here.
+    try:  # not `model_validate`, which takes half as long again for options that nobody gives
         return model.__pydantic_validator__.validate_python(value)
     except ValidationError as error:
         raise refusal_of(error) from None
-
-
-def _refuse_nul(value: dict[str, JsonValue]) -> None:
-    for name, item in value.items():
-        if isinstance(item, str) and _NUL in item:
-            raise FieldInvalid(_NO_NUL, field=name)
 
 
 def _without_nulls(value: dict[str, JsonValue], model: type[Body]) -> dict[str, JsonValue]:

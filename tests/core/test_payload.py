@@ -324,7 +324,10 @@ class Colour(enum.Enum):
 
 @pytest.mark.parametrize(
     "value",
-    [(1, 2), {1, 2}, b"x", Decimal(1), Fraction(1, 2), 1j, Colour.RED, object(), {1: 2}, {None: 1}],
+    [
+        *[(1, 2), {1, 2}, b"x", Decimal(1), Fraction(1, 2), 1j, Colour.RED, object()],
+        *[{1: 2}, {None: 1}, {"1": 2, 3: 4}, {3: 4, "1": 2}, {"a": 1, True: 2}],
+    ],
 )
 def test_what_is_no_json_value_is_refused(value: Any) -> None:
     found = refusal(lambda: canonical_payload({"a": value}))

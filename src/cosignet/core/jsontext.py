@@ -235,12 +235,12 @@ def _write(value: object, path: Path, depth: int) -> str:
 
 
 def _write_object(members: dict[object, object], path: Path, depth: int) -> str:
+    ordered = cast("dict[str, object]", members)
     try:
-        has_digits = any(map(str.isdigit, cast("dict[str, object]", members)))
+        numbers = sum(map(str.isdigit, ordered))  # asks every key, and each has to be a text
     except TypeError:
         raise PayloadRefused("every key of an object is a text", field=spell(path)) from None
-    ordered = cast("dict[str, object]", members)
-    if has_digits:
+    if numbers:
         ordered = {key: ordered[key] for key in es_order(list(ordered))}
     written = [
         # Most values are texts.

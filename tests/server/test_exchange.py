@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from cosignet.core.limits import Limits
 from cosignet.server.connection import Protocol, protocol_of
+from cosignet.server.web.exchange import LINES, WHOLE, written
 
 
 class Recording(asyncio.Transport):
@@ -122,6 +123,25 @@ def saying(body: bytes, *fields: tuple[bytes, bytes], status: int = 200) -> Answ
 def test_an_answer_is_one_write() -> None:
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nx: y\r\n\r\nbody"
     assert asyncio.run(told(saying(b"body", LENGTH_4, (b"x", b"y")), GET)) == [answer]
+
+
+def test_an_answer_that_comes_whole_is_one_write_and_has_the_fields_that_were_written() -> None:
+    async def application(_: Any, send: Any) -> None:
+        start = {"status": 201, "headers": [LENGTH_4], LINES: written([(b"x", b"y"), (b"z", b"")])}
+        await send({"type": WHOLE, **start, "body": b"body"})
+
+    answer = b"HTTP/1.1 201 Created\r\ncontent-length: 4\r\nx: y\r\nz: \r\n\r\nbody"
+    assert asyncio.run(told(application, GET)) == [answer]
+
+
+@pytest.mark.parametrize("control", [*range(0x20), 0x7F])
+def test_no_field_holds_a_control_character_but_a_tab(control: int) -> None:
+    field = (b"x", b"a%cb" % control)
+    if control == ord("\t"):
+        assert written([field]) == b"x: a\tb\r\n"
+    else:
+        with pytest.raises(ValueError, match="control"):
+            written([(b"before", b"it"), field, (b"behind", b"it")])
 
 
 def test_a_head_alone_is_answered_without_the_body() -> None:

@@ -90,7 +90,7 @@ def attestation(data: bytes) -> None:
 def authenticator_data(data: bytes) -> None:
     """Read authenticator data, and sign nothing with it."""
     parse_authenticator_data(data)
-    made = replace(parse_assertion(ASSERTION.value), authenticator_data=data)
+    made = parse_assertion(ASSERTION.value)._replace(authenticator_data=data)
     verify_assertion(
         made,
         expected_challenge=CHALLENGE,

@@ -46,7 +46,9 @@ async def work_on(rt: Runtime, *, files: Mapping[str, str]) -> None:
     shares = rt.metrics_token is not None and rt.place.folder is not None
     work = [sweep(rt), look(rt), Sender(rt).run()]
     work += [keep_log(rt), follow_log(rt), log_assets(rt, files)]
-    await asyncio.gather(*work, *([share_figures(rt)] if shares else []))
+    work += [share_figures(rt)] if shares else []
+    # Else the first that ends when all are told to would be waited for, and none that still works.
+    await asyncio.gather(*work, return_exceptions=True)
 
 
 async def log_assets(rt: Runtime, files: Mapping[str, str]) -> None:

@@ -56,9 +56,10 @@ class Running:
 
     @property
     def memory_mb(self) -> float:
-        """Resident memory in MB (10^6 bytes)."""
-        command = ["ps", "-o", "rss=", "-p", str(self.pid)]
-        return int(subprocess.run(command, capture_output=True, check=True).stdout) * 1024 / 1e6
+        """Resident memory in MB (10^6 bytes), with that of processes it has started."""
+        command = ["ps", "-o", "rss=", "-p", str(self.pid), "--ppid", str(self.pid)]
+        told = subprocess.run(command, capture_output=True, check=True).stdout
+        return sum(map(int, told.split())) * 1024 / 1e6
 
 
 @contextmanager

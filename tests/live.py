@@ -87,6 +87,8 @@ class Live:
     limits: Limits = field(
         default_factory=lambda: replace(parse_limits(ROOMY), readiness_seconds=0)
     )
+    processors: int = 1
+    """How many it takes it has for itself."""
     works: bool = False
     """Whether it does its background work, too: else nothing happens by itself."""
     runtime: Runtime = field(init=False)
@@ -125,7 +127,11 @@ class Live:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         opened = await open_installation(
-            self.config, clock=self.clock, random=secrets.token_bytes, monotonic=time.monotonic
+            self.config,
+            clock=self.clock,
+            random=secrets.token_bytes,
+            monotonic=time.monotonic,
+            processors=self.processors,
         )
         self.runtime = replace(opened.runtime, limits=self.limits)
         listening = asyncio.Event()
@@ -146,6 +152,7 @@ class Live:
         await serving
         beside.cancel()
         await asyncio.wait([beside])
+        await self.runtime.verifier.close()
         await self.runtime.database.close()
 
     @property

@@ -41,7 +41,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server.config": BASE | {"server.logs"},
     "server.store": BASE,
     "server.outbound": BASE,
-    "server.runtime": BASE | TELLING | {"server.store", "server.outbound"},
+    # Verifies passkeys' answers, on the loop or in a process beside it.
+    "server.verifying": BASE,
+    "server.runtime": BASE | TELLING | {"server.store", "server.outbound", "server.verifying"},
     # What several services need inside their own transactions; no door reaches past the services.
     "server.ledger": BASE | {"server.store", "server.runtime"},
     # Likewise, what goes into the log.
@@ -53,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server.services": BASE
     | TELLING
     | {"server.store", "server.outbound", "server.runtime", "server.ledger", "server.ceremony"}
-    | {"server.entries", "server.tree"},
+    | {"server.entries", "server.tree", "server.verifying"},
     "server.web": BELOW_DOORS,
     # Behind a door of the web, whose guard, body and words it has.
     "server.mcp": BELOW_DOORS | {"server.web"},
@@ -112,7 +114,8 @@ CONFINED = {
             " httpcore2 h11 requests aiohttp urllib3 websockets smtplib aiosmtplib ftplib xmlrpc"
             " asyncio.open_connection asyncio.start_server asyncio.open_unix_connection"
         ),
-        homes=("server.outbound", "client.api"),
+        # A pair of sockets between a process and its child leads nowhere else.
+        homes=("server.outbound", "client.api", "server.verifying.beside"),
         wired_in=("server.app",),
     ),
     "environment": Confined(

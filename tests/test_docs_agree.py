@@ -46,6 +46,7 @@ from cosignet.server.services import (
     practice,
     session,
 )
+from cosignet.server.verifying import verifier
 from cosignet.server.web import (
     call,
     errors,
@@ -143,6 +144,7 @@ CONSTANTS: dict[str, Any] = {
             tracing,
             log,
             turn,
+            verifier,
         ),
     )
     for name, value in vars(module).items()

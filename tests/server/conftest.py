@@ -26,6 +26,7 @@ STORELESS = frozenset(
         "test_qr",
         "test_static_files",
         "test_transport",
+        "test_verifying",
         "test_webauthn",
         "test_webauthn_checks",
         "test_webauthn_readers",

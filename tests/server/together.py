@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from tests.live import Live
@@ -29,6 +30,12 @@ def eventually(condition: Callable[[], object]) -> None:
             return
         pause.wait(0.005)
     raise AssertionError("it never came to that")
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that have not been collected yet."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 
 @contextmanager

@@ -46,18 +46,23 @@ def now_ms() -> int:
 
 
 @asynccontextmanager
-async def opened(config: Config) -> AsyncGenerator[Runtime]:
-    """Open the installation for as long as the block runs.
+async def opened(config: Config, *, processors: int = 1) -> AsyncGenerator[Runtime]:
+    """Open the installation for as long as the block runs; `processors` are this node's own.
 
     Raises:
         SetupError: it cannot be opened like this.
     """
     found = await open_installation(
-        config, clock=now_ms, random=Randomness(os.urandom), monotonic=time.monotonic
+        config,
+        clock=now_ms,
+        random=Randomness(os.urandom),
+        monotonic=time.monotonic,
+        processors=processors,
     )
     try:
         yield found.runtime
     finally:
+        await found.runtime.verifier.close()
         await found.runtime.database.close()
 
 
@@ -204,7 +209,9 @@ async def _serve(
     wrapped: Wrapping = nullcontext,
 ) -> None:
     descriptors = process.raise_descriptor_limit()
-    async with opened(config) as found:
+    # One of several processes has its neighbours on the other processors.
+    processors = process.processors() if sockets is None else 1
+    async with opened(config, processors=processors) as found:
         limits = within(found.limits, descriptors)
         runtime = replace(found, limits=limits, place=place or found.place)
         with ExitStack() as until_stopped:

@@ -29,6 +29,7 @@ from cosignet.server.store.migrate import missing_of
 from cosignet.server.store.private_file import made_whole
 from cosignet.server.store.remembered import RememberedHead
 from cosignet.server.tree import LOG_KEY_PURPOSE
+from cosignet.server.verifying import Verifier
 from cosignet.server.webauthn import RelyingParty
 
 ORGANISATIONS = (("default", "Your organisation", True), ("demo", "Demo", False))
@@ -50,8 +51,11 @@ async def open_installation(
     clock: Callable[[], int],
     random: Callable[[int], bytes],
     monotonic: Callable[[], float],
+    processors: int = 1,
 ) -> Opened:
     """Open and migrate the store; check that this node belongs to it.
+
+    `processors` are those that the node has for itself.
 
     Raises:
         SetupError: the public URL or the encryption key is not the recorded one, or a key is
@@ -62,9 +66,11 @@ async def open_installation(
     try:
         identity = _identity(config, sealer)
         await _check_identity(database, identity)
+        relying_party = RelyingParty(id=config.rp_id, origin=config.public_url)
         runtime = Runtime(
             database=database,
-            relying_party=RelyingParty(id=config.rp_id, origin=config.public_url),
+            relying_party=relying_party,
+            verifier=Verifier(relying_party, monotonic=monotonic, processors=processors),
             public_url=config.public_url,
             sealer=sealer,
             trust_api_invites=config.trust_api_invites,

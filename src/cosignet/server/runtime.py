@@ -18,6 +18,7 @@ from cosignet.server.outbound.http import Outside
 from cosignet.server.secret import Sealer
 from cosignet.server.store.db import Database
 from cosignet.server.store.remembered import RememberedHead
+from cosignet.server.verifying import Verifier
 from cosignet.server.webauthn import RelyingParty
 
 _VARIANTS = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
@@ -177,6 +178,7 @@ class Runtime:
 
     database: Database
     relying_party: RelyingParty
+    verifier: Verifier
     public_url: str
     sealer: Sealer
     trust_api_invites: bool

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from cosignet.core.challenge import Purpose, challenge, context_hash
 from cosignet.core.confirmation import Confirmation, Decision, Rejection, RejectReason, Status
 from cosignet.core.errors import FieldInvalid, Refusal, Unavailable
-from cosignet.core.jsontext import JsonValue, write_json
-from cosignet.core.leaf import SignedBy, assertion_hash
+from cosignet.core.jsontext import JsonValue
+from cosignet.core.leaf import SignedBy
 from cosignet.core.match_code import MatchCodeMissing, MatchCodeWait, MatchCodeWrong
 from cosignet.server.entries import record_credential, record_decision
 from cosignet.server.ledger import (
@@ -23,12 +23,8 @@ from cosignet.server.store import confirmations, credentials, match_codes, signa
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Transaction
 from cosignet.server.store.signatures import NewSignature
-from cosignet.server.webauthn import (
-    VerifiedAssertion,
-    parse_assertion,
-    request_options,
-    verify_assertion,
-)
+from cosignet.server.verifying import Expected, VerifiedAnswer
+from cosignet.server.webauthn import credential_id, request_options
 from cosignet.server.webauthn.errors import CredentialUnknown, SignCountBack
 
 PROMPT_MS_MAX = 300_000
@@ -39,7 +35,7 @@ class _Signed(NamedTuple):
     """A verified signature with what recording it needs."""
 
     credential: StoredCredential
-    assertion: VerifiedAssertion
+    answer: VerifiedAnswer
     signature: NewSignature
 
     @property
@@ -102,7 +98,7 @@ async def approve(
                 confirmation.id,
                 evidence_id=evidence_id,
                 credential_row_id=signed.credential.row_id,
-                sign_count=signed.assertion.sign_count,
+                sign_count=signed.answer.sign_count,
                 match_code=match_code,
             )
             if at is not None:
@@ -213,27 +209,21 @@ async def _verify(
     rt: Runtime, confirmation: Confirmation, purpose: Purpose, value: JsonValue
 ) -> _Signed:
     rt.log.require_room()
-    parsed = parse_assertion(value)
-    stored = await credentials.by_credential_id(rt.database.reader, parsed.credential_id)
+    stored = await credentials.by_credential_id(rt.database.reader, credential_id(value))
     if stored is None:
         raise CredentialUnknown
-    verified = verify_assertion(
-        parsed,
-        expected_challenge=_challenge(confirmation, purpose),
-        relying_party=rt.relying_party,
+    expected = Expected(
+        challenge=_challenge(confirmation, purpose),
         credential=stored.webauthn,
-        expected_approver_id=confirmation.approver_id,
+        approver_id=confirmation.approver_id,
     )
+    verified = await rt.verifier.verify(value, expected)
     signature = NewSignature(
         credential_row_id=stored.row_id,
         purpose=purpose,
         context_hash=context_hash(_context(confirmation, purpose)),
-        raw_assertion=write_json(value),
-        assertion_hash=assertion_hash(
-            client_data_json=verified.client_data_json,
-            authenticator_data=verified.authenticator_data,
-            signature=verified.signature,
-        ),
+        raw_assertion=verified.raw_assertion,
+        assertion_hash=verified.assertion_hash,
     )
     return _Signed(stored, verified, signature)
 
@@ -249,7 +239,7 @@ async def _count_back(
         found = await confirmations.get(tx, confirmation.id)
         if found is not None and found.decided:
             return already_decided(found)
-        await credentials.flag(tx, parse_assertion(value).credential_id)
+        await credentials.flag(tx, credential_id(value))
     return refusal
 
 
@@ -266,8 +256,8 @@ async def _record(
     moved = await credentials.record_use(
         tx,
         signed.credential.row_id,
-        sign_count=signed.assertion.sign_count,
-        backed_up=signed.assertion.backed_up,
+        sign_count=signed.answer.sign_count,
+        backed_up=signed.answer.backed_up,
     )
     if not moved:
         # Revoked, or used with a higher counter, since it was verified: the decision is undone.

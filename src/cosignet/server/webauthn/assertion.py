@@ -33,15 +33,24 @@ from cosignet.server.webauthn.types import (
 )
 
 
+def credential_id(value: object) -> bytes:
+    """Return which credential an AuthenticationResponseJSON says it is by.
+
+    Raises:
+        CeremonyMalformed: a subclass says what, its `field` says where.
+    """
+    return parse_envelope(value)[0]
+
+
 def parse_assertion(value: object) -> Assertion:
     """Decode an AuthenticationResponseJSON (WebAuthn L3, section 5.1); unknown members are ignored.
 
     Raises:
         CeremonyMalformed: a subclass says what, its `field` says where.
     """
-    credential_id, response = parse_envelope(value)
+    named, response = parse_envelope(value)
     return Assertion(
-        credential_id=credential_id,
+        credential_id=named,
         client_data_json=bytes_member(response, "clientDataJSON", "response.clientDataJSON"),
         authenticator_data=bytes_member(
             response, "authenticatorData", "response.authenticatorData"

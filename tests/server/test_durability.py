@@ -1064,3 +1064,29 @@ def test_what_refuses_after_all_is_not_kept_and_nor_is_its_group(tmp_path: Path)
         assert await names(database) == {"after"}
 
     with_database(tmp_path, scenario)
+
+
+COUNTED = """
+import _sqlite3, ctypes, sys, time
+from pathlib import Path
+from cosignet.server.store.sqlite_file import Connection, stop_counting_memory
+
+if sys.argv[2:]:
+    stop_counting_memory()
+connection = Connection(Path(sys.argv[1]), clock=time.time_ns, read_only=False)
+connection.run("CREATE TABLE t (a)", ())
+connection.run("INSERT INTO t VALUES ($1)", ("kept",))
+[[kept]] = connection.run("SELECT a FROM t", ()).fetchall()
+used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+used.restype = ctypes.c_int64
+print(kept, used() > 0)
+"""
+
+
+@pytest.mark.parametrize(("argument", "counts"), [("", True), ("stop", False)])
+def test_a_server_does_not_count_the_memory_of_sqlite(
+    tmp_path: Path, argument: str, *, counts: bool
+) -> None:
+    command = [sys.executable, "-c", COUNTED, str(tmp_path / "counted.db"), *argument.split()]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout == f"kept {counts}\n"

@@ -26,7 +26,7 @@ from cosignet.server.exposition import Place
 from cosignet.server.install import open_installation
 from cosignet.server.runtime import Runtime
 from cosignet.server.secret import Randomness
-from cosignet.server.store.connect import lock_for_serving
+from cosignet.server.store.connect import lock_for_serving, prepare
 from cosignet.server.web.static_files import fingerprints
 from cosignet.server.web.unheard import refusal_in_bytes
 from cosignet.server.worker import work_on
@@ -105,6 +105,7 @@ def run(
 ) -> None:
     """Serve on uvloop until told to stop; raises as `serve` does."""
     logs.set_up(config.log_format, config.log_level)
+    prepare(config.database_url)
     uvloop.run(serve(config, host=host, port=port, on_start=on_start, wrapped=wrapped))
 
 

@@ -11,7 +11,7 @@ from cosignet.server.store.migrate import migrate
 from cosignet.server.store.postgres import PostgresDatabase
 from cosignet.server.store.postgres_wire import check_server, connect, disconnect, setting_up
 from cosignet.server.store.sqlite import SqliteDatabase
-from cosignet.server.store.sqlite_file import hold_exclusively
+from cosignet.server.store.sqlite_file import hold_exclusively, stop_counting_memory
 
 OPENING_ATTEMPTS = 100
 OPENING_PAUSE_SECONDS = 0.05
@@ -53,6 +53,12 @@ async def store_exists(url: str) -> bool:
         return row["found"]
     finally:
         await disconnect(wire)
+
+
+def prepare(url: str) -> None:
+    """Prepare this process for serving a database, before anything is opened."""
+    if not is_shared(url):
+        stop_counting_memory()
 
 
 def lock_for_serving(url: str) -> int | None:

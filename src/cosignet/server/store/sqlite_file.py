@@ -1,5 +1,8 @@
 """The SQLite file: opened with what durability needs, and locked for one server process."""
 
+import _sqlite3
+import contextlib
+import ctypes
 import fcntl
 import os
 import re
@@ -19,6 +22,7 @@ _CHECKPOINT_PAGES = 4_000
 """How much of the log is kept before it is copied into the database (16 MiB): a page that changes
 again and again is copied once."""
 _CLOCK = "clock_ms()"
+_CONFIG_MEMSTATUS = 9
 _SHARED = " FOR SHARE"
 ANY_TABLE = "any table"
 """Stands for the table of a statement that is none of the usual ones."""
@@ -34,6 +38,21 @@ _STATEMENT_ERRORS = frozenset(
         sqlite3.SQLITE_MISUSE,
     }
 )
+
+
+def stop_counting_memory() -> None:
+    """Let SQLite not count the memory it takes, if this process's can be told so.
+
+    It counts under a lock, each time that it takes some. Nothing may have been opened yet, as it
+    has to be shut down for that (sqlite.org/c3ref/config.html, `SQLITE_CONFIG_MEMSTATUS`).
+    """
+    # No symbols to be found: it is a part of the interpreter, and goes on counting.
+    with contextlib.suppress(AttributeError, OSError):
+        library = ctypes.CDLL(_sqlite3.__file__)
+        configure = library.sqlite3_config
+        library.sqlite3_shutdown()
+        configure(_CONFIG_MEMSTATUS, 0)
+        library.sqlite3_initialize()
 
 
 def statement_is_wrong(error: sqlite3.Error) -> bool:

@@ -305,6 +305,23 @@ def test_it_leaves_when_nobody_asks_or_nobody_is_there() -> None:
     run(lambda: leaves(60, closes=True))
 
 
+def test_it_inherits_nothing() -> None:
+    async def work() -> None:
+        with socket.socket() as given:
+            os.set_inheritable(given.fileno(), True)
+            await inherits_nothing()
+
+    async def inherits_nothing() -> None:
+        async with started() as (_, pid):
+            own = Path(f"/proc/{pid}")
+            assert (own / "environ").read_bytes() == b""
+            opened = sorted(int(one.name) for one in (own / "fd").iterdir())
+            assert len(opened) == 4  # in, out and error; and its end of the pair
+            assert (own / "fd" / "0").readlink() == Path("/dev/null")
+
+    run(work)
+
+
 def test_it_does_not_mind_ctrl_c() -> None:
     async def work() -> None:
         async with started() as (process, pid):

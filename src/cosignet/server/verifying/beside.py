@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import pickle
 import signal
 import socket
@@ -75,10 +76,12 @@ class VerifyingProcess:
         with theirs:
             try:
                 started._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-c", _PROGRAM, str(descriptor)),
+                    *(sys.executable, "-I", "-c", _PROGRAM, str(descriptor)),
                     *(relying_party.id, relying_party.origin, *sys.path),
                     stdin=DEVNULL,
+                    stdout=DEVNULL,
                     pass_fds=[descriptor],
+                    env={},  # ours may hold keys
                 )
             except BaseException:
                 started.end()
@@ -155,6 +158,9 @@ def verify_until_quiet(descriptor: int, rp_id: str, origin: str) -> None:
     """Verify what is asked, until nobody is there or nobody asks."""
     # Ctrl-C is meant for the server, which then ends this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # uvloop hands down whatever the server itself was given.
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
     gc.freeze()
     relying_party = RelyingParty(rp_id, origin)
     with socket.socket(fileno=descriptor) as theirs, contextlib.suppress(OSError):

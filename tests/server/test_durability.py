@@ -24,6 +24,7 @@ from tests.server.together import SECONDS, Disk, background, eventually
 
 from cosignet.core.errors import Refusal, Unavailable
 from cosignet.server.store import sqlite
+from cosignet.server.store.db import Unobserved
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
 from cosignet.server.store.sqlite_file import Connection
 
@@ -960,21 +961,68 @@ def test_a_confirmation_that_was_answered_is_read_by_others_at_once(
 INTO_THINGS = "INSERT INTO things (name)"
 
 
-def test_rows_that_come_together_are_one_statement_and_one_sync(tmp_path: Path) -> None:
+class Timed(Unobserved):
+    """Sees commits that take as long as a test says, and how many shared each."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._now = 0.0
+        self.shared: list[int] = []
+
+    def now(self) -> float:
+        self._now += self.seconds
+        return self._now
+
+    def committed(self, writers: int, seconds: float) -> None:
+        self.shared.append(writers)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows", "shared", "insertions"),
+    [
+        (0, 32, [32], [32]),
+        (0, 33, [32, 1], [32, 1]),
+        (0, 150, [75, 37, 32, 6], [64, 11, 37, 32, 6]),
+        (0.003, 33, [32, 1], [32, 1]),
+        (0.004, 33, [33], [33]),
+        (0.004, 150, [150], [64, 64, 22]),
+    ],
+)
+def test_rows_that_come_together_are_one_statement_and_one_sync_or_two_where_the_disk_is_quick(
+    tmp_path: Path, seconds: float, rows: int, shared: list[int], insertions: list[int]
+) -> None:
     async def scenario(database: SqliteDatabase) -> None:
+        observer = database.observer = Timed(seconds)
         syncs = count_syncs(database)
         statements: list[str] = []
         async with database.transaction() as tx:
             tx.append(INTO_THINGS, "first")
         assert database._writer is not None
         database._writer.raw.set_trace_callback(statements.append)
-        rows = (database.append(INTO_THINGS, str(number)) for number in range(150))
-        await asyncio.gather(*rows)
-        assert len(await names(database)) == 151
-        assert len([text for text in statements if text.startswith("INSERT")]) == 3
-        assert len(syncs) == 2
+        appending = (database.append(INTO_THINGS, str(number)) for number in range(rows))
+        assert await asyncio.gather(*appending) == [True] * rows
+        assert len(await names(database)) == rows + 1
+        inserting = [text for text in statements if text.startswith("INSERT")]
+        assert [text.count("('") for text in inserting] == insertions
+        assert observer.shared == [1, *shared]
+        assert len(syncs) == 1 + len(shared)
 
     with_database(tmp_path, scenario)
+
+
+def test_closing_waits_for_rows_that_were_left_to_the_next_commit(tmp_path: Path) -> None:
+    async def scenario(database: SqliteDatabase) -> None:
+        database.observer = Timed(0)
+        appending = [
+            asyncio.ensure_future(database.append(INTO_THINGS, str(number))) for number in range(99)
+        ]
+        await asyncio.sleep(0)
+        await database.close()
+        assert await asyncio.gather(*appending) == [True] * 99
+
+    with_database(tmp_path, scenario)
+    with opened(tmp_path / "store.db") as rows:
+        assert rows.execute("SELECT count(*) FROM things").fetchone()[0] == 99
 
 
 def test_a_row_appended_to_a_transaction_shares_its_fate(tmp_path: Path) -> None:

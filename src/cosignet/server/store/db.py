@@ -125,6 +125,15 @@ class Claim(Protocol):
         ...
 
 
+class Unrivalled:
+    """The claim of the one server process that there is."""
+
+    lost = False
+
+    async def release(self) -> None:
+        """Do nothing: nobody waits for it."""
+
+
 class Database(Protocol):
     """One node's door to the store."""
 

@@ -23,9 +23,10 @@ from pathlib import Path
 
 from cosignet.core.errors import SetupError, Unavailable
 from cosignet.server.store.additions import Addition, Rooms
-from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
+from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved, Unrivalled
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import Others, SqliteReader
+from cosignet.server.store.sqlite_rows import WaitingRows
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
 
 BUSY_ATTEMPTS = 1_000
@@ -47,15 +48,6 @@ class _Block:
 
     async def __aexit__(self, _: object, refusal: BaseException | None, traceback: object) -> None:
         await self._database.end(self._transaction, refusal)
-
-
-class _OnlyNode:
-    """The claim of the one server process that there is."""
-
-    lost = False
-
-    async def release(self) -> None:
-        """Do nothing: nobody waits for it."""
 
 
 class SqliteDatabase:
@@ -82,6 +74,7 @@ class SqliteDatabase:
         self._busy = False
         self._group: Group | None = None
         self._commits: set[asyncio.Task[None]] = set()
+        self._rows = WaitingRows()
         self._rooms = Rooms()
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._writer: Connection | None = self._open_writer()
@@ -100,15 +93,15 @@ class SqliteDatabase:
 
     async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says; those that come together are one statement."""
-        group = self._collect()
         addition = Addition(values, room)
-        group.additions.add(insertion, addition)
-        await group.durable()
+        durable = self._rows.add(insertion, addition)
+        self._collect()
+        await durable
         return addition.made
 
-    async def claim(self, duty: int) -> _OnlyNode:
+    async def claim(self, duty: int) -> Unrivalled:
         """Claim a duty, as `Database` says; here nobody else serves."""
-        return _OnlyNode()
+        return Unrivalled()
 
     async def begin(self, *, refuses_first: bool) -> SqliteTransaction:
         """Wait for the turn, take it, and begin a savepoint in the shared transaction."""
@@ -142,7 +135,8 @@ class SqliteDatabase:
         """Let running commits end, then close both connections."""
         async with self._turn:
             pass
-        await asyncio.gather(*self._commits)
+        while self._commits:
+            await asyncio.gather(*self._commits)
         self._syncing.shutdown()
         self._read_connection.raw.close()
         if self._writer is not None:
@@ -189,6 +183,9 @@ class SqliteDatabase:
             await asyncio.sleep(0)
         async with self._turn:
             self._group = None
+            self._rows.move_to(group)
+            if self._rows:
+                self._collect()
             self._open.clear()
             began = self.observer.now()
             try:
@@ -198,8 +195,10 @@ class SqliteDatabase:
                     await self._replace(group.connection)
             finally:
                 self._open.set()
+        seconds = self.observer.now() - began
+        self._rows.learn(group, seconds)
         if failure is None:
-            self.observer.committed(group.writers, self.observer.now() - began)
+            self.observer.committed(group.writers, seconds)
         else:
             self.observer.commit_failed()
         # The next group goes first: its commit then runs while this one's answers are written.

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from cosignet.core.errors import Unavailable
-from cosignet.server.store.additions import Additions, one_row
+from cosignet.server.store.additions import Addition, Additions, one_row
 from cosignet.server.store.db import Found, Lockable, Row, SqlValue
 from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
 
@@ -28,6 +28,11 @@ class Group:
     def writers(self) -> int:
         """How many wait for it."""
         return len(self._waiting)
+
+    def insert(self, insertion: str, addition: Addition, durable: "asyncio.Future[None]") -> None:
+        """Insert a row with the commit, and tell who waits for it."""
+        self.additions.add(insertion, addition)
+        self._waiting.append(durable)
 
     async def durable(self) -> None:
         """Return when the commit is synced. Who leaves earlier takes no neighbour along.

@@ -10,6 +10,7 @@ from tests.live import Live
 from tests.people import PAYLOAD, Person, Program
 
 from cosignet.core.challenge import parse_context
+from cosignet.server.runtime import Runtime
 from cosignet.server.web import schemas
 
 
@@ -294,3 +295,20 @@ def test_a_page_is_compressed_and_carries_another_token_each_time(
     assert "content-encoding" not in plain.headers
     assert int(plain.headers["content-length"]) > 2 * int(pages[0].headers["content-length"])
     assert plain.headers["vary"] == pages[0].headers["vary"] == "accept-encoding"
+
+
+def test_a_change_tells_the_time_that_it_wrote(live: Live, alex: Person) -> None:
+    changing = "UPDATE approvers SET activated_at = clock_ms() WHERE username = $1"
+
+    async def change(rt: Runtime) -> None:
+        async with rt.database.transaction() as tx:
+            at = await tx.changed_at(changing, alex.username)
+            row = await tx.fetch_one(
+                "SELECT activated_at, clock_ms() AS now FROM approvers WHERE username = $1",
+                alex.username,
+            )
+            assert row is not None
+            assert at == row["activated_at"] <= row["now"]
+            assert await tx.changed_at(changing, "nobody") is None
+
+    live.run(change)

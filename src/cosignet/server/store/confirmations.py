@@ -145,8 +145,7 @@ async def approve(
         "  FOR SHARE)"
         " AND EXISTS (SELECT 1 FROM credentials k WHERE k.id = $4 AND k.revoked_at IS NULL"
         "  AND (k.sign_count < $5 OR (k.sign_count = 0 AND $5 = 0)))"
-        " AND (risk = 'normal' OR match_code = $3)"
-        " RETURNING decided_at",
+        " AND (risk = 'normal' OR match_code = $3)",
         evidence_id,
         match_code or "",
         credential_row_id,
@@ -172,7 +171,7 @@ async def reject(
         confirmation_id,
         "UPDATE confirmations SET status = 'rejected', decided_at = clock_ms(),"
         " rejection_signed = $2, rejection_reason = $3, evidence_id = $4, rejected_in = $5"
-        " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms() RETURNING decided_at",
+        " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()",
         signed,
         reason,
         evidence_id,
@@ -186,7 +185,7 @@ async def expire(tx: Transaction, confirmation_id: str) -> int | None:
         tx,
         confirmation_id,
         "UPDATE confirmations SET status = 'expired', decided_at = clock_ms()"
-        " WHERE id = $1 AND status = 'pending' AND expires_at <= clock_ms() RETURNING decided_at",
+        " WHERE id = $1 AND status = 'pending' AND expires_at <= clock_ms()",
     )
 
 
@@ -197,7 +196,7 @@ async def cancel(tx: Transaction, confirmation_id: str) -> int | None:
         confirmation_id,
         "UPDATE confirmations SET status = 'expired', decided_at = clock_ms(),"
         " cancelled_at = clock_ms()"
-        " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms() RETURNING decided_at",
+        " WHERE id = $1 AND status = 'pending' AND expires_at > clock_ms()",
     )
 
 
@@ -224,11 +223,10 @@ async def decided_among(reader: Reader, ids: Sequence[str]) -> list[str]:
 
 
 async def _decide(tx: Transaction, confirmation_id: str, sql: str, *values: SqlValue) -> int | None:
-    row = await tx.fetch_one(sql, confirmation_id, *values)
-    if row is None:
-        return None
-    tx.notify(TOPIC, confirmation_id)
-    return row["decided_at"]
+    at = await tx.changed_at(sql, confirmation_id, *values)
+    if at is not None:
+        tx.notify(TOPIC, confirmation_id)
+    return at
 
 
 def _confirmation(row: Row) -> Confirmation:

@@ -92,6 +92,13 @@ class Transaction(Reader, Protocol):
         """Run a statement and return how many rows it changed."""
         ...
 
+    async def changed_at(self, sql: str, *values: SqlValue) -> int | None:
+        """Run an UPDATE of one row at most; return what its `clock_ms()` was, or None: no such row.
+
+        Unix milliseconds, the same in the whole statement.
+        """
+        ...
+
     def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row, at the end of the transaction if an engine likes; it is not read before.
 

@@ -131,6 +131,11 @@ class PostgresTransaction:
         row = await self.fetch_one(sql, *values)
         return None if row is None else make(row)
 
+    async def changed_at(self, sql: str, *values: SqlValue) -> int | None:
+        """Run an UPDATE of one row at most; return what its `clock_ms()` was, if there was one."""
+        row = await self.fetch_one(sql + " RETURNING clock_ms() AS at", *values)
+        return None if row is None else row["at"]
+
     def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row when the transaction ends."""
         self._additions.add(insertion, Addition(values))

@@ -97,6 +97,8 @@ class Connection:
             sqlite3.Error: it cannot be opened, or is no database.
         """
         self._clock = clock
+        self.told = 0
+        """What `clock_ms()` was, the last time that a statement wanted it."""
         self.changed: set[str] = set()
         """The tables that statements have changed since somebody emptied this."""
         self.raw = sqlite3.connect(
@@ -133,7 +135,10 @@ class Connection:
         text, tells_time, changed = _spelled(sql)
         if changed:
             self.changed.add(changed)
-        return self.raw.execute(text, (*values, self._clock()) if tells_time else values)
+        if tells_time:
+            self.told = self._clock()
+            values = (*values, self.told)
+        return self.raw.execute(text, values)
 
     @property
     def version(self) -> int:

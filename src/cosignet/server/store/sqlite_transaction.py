@@ -83,6 +83,12 @@ class SqliteTransaction:
         row = await self.fetch_one(sql, *values)
         return None if row is None else make(row)
 
+    async def changed_at(self, sql: str, *values: SqlValue) -> int | None:
+        """Run an UPDATE of one row at most; return what its `clock_ms()` was, if there was one."""
+        # We have told the time: `RETURNING` would take a third as long as all the rest of it.
+        changed, _ = self.run(sql, values)
+        return self._connection.told if changed else None
+
     def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row; at once, which here costs least."""
         self.run(one_row(insertion, len(values)), values)

@@ -374,6 +374,7 @@ async def verifying(
     made = Verifier(RP, monotonic=clock, processors=processors)
     yield made, lambda: children() - before
     await made.close()
+    assert made._process is None or made._process.has_ended
     await until(lambda: children() == before)
 
 
@@ -460,10 +461,12 @@ def test_without_a_process_everything_is_verified_here(
 
 def test_closing_waits_for_one_that_is_being_started() -> None:
     async def work() -> None:
-        async with verifying(Stopwatch()) as (made, beside_it):
+        clock = Stopwatch()
+        async with verifying(clock) as (made, beside_it):
             await crowd(made)
             await made.close()
             await until(lambda: not beside_it())
+            clock.seconds += verifier.PAUSE_SECONDS
             await crowd(made)
             await asyncio.sleep(0.05)
             assert not beside_it()
@@ -479,3 +482,25 @@ def test_the_processors_are_those_that_this_process_may_use() -> None:
     finally:
         os.sched_setaffinity(0, before)
     assert process.processors() == len(before)
+
+
+def test_nobody_waits_for_a_process_that_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+
+    async def start(_: RelyingParty) -> VerifyingProcess:
+        return VerifyingProcess(ours)
+
+    monkeypatch.setattr(VerifyingProcess, "start", start)
+
+    async def work() -> None:
+        async with verifying(Stopwatch()) as (made, _):
+            await crowd(made)
+            await until(lambda: made._process)
+            await crowd(made, 3)
+            assert made._process is not None
+            assert not made._process.has_ended
+
+    with theirs:
+        run(work)
+        assert theirs.recv(1) == b""  # its end, and no question before

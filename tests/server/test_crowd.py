@@ -7,13 +7,17 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import bench.servers
 import httpx2
 import pytest
+from bench.cast import registered
+from bench.load import send
 from tests.live import Live
 from tests.people import Person, Program
 from tests.server.rows import check, opened
 from tests.server.together import background, children, eventually
 
+from cosignet.server.process import processors
 from cosignet.server.verifying import Expected, VerifiedAnswer, verifier
 from cosignet.server.webauthn.errors import ChallengeNotOurs
 
@@ -50,13 +54,13 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Here:
     return Here(monkeypatch)
 
 
-def processes() -> list[int]:
-    """The processes that verify beside this one."""
+def processes(of: str | int = "self") -> list[int]:
+    """The processes that verify beside this one, or beside another."""
 
     def verifies(pid: int) -> bool:
         return b"verify_until_quiet" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
-    return [pid for pid in children() if verifies(pid)]
+    return [pid for pid in children(of) if verifies(pid)]
 
 
 def ask(program: Program, person: Person) -> str:
@@ -115,3 +119,14 @@ def test_no_decision_is_lost_with_the_process(
     with opened(live.data_dir / "cosignet.db") as rows:
         check(rows)
     until_beside(program, alex, here)
+
+
+@pytest.mark.engine("sqlite")
+@pytest.mark.skipif(processors() < 2, reason="a server with one processor starts none")
+def test_a_server_starts_it_in_a_crowd_and_not_before(tmp_path: Path) -> None:
+    many = 1_000
+    with bench.servers.cosignet(tmp_path) as server:
+        cast = registered(server, pending=many)
+        assert processes(server.pid) == []
+        send(server.port, cast.approvals(cast.create(many)))
+        eventually(lambda: len(processes(server.pid)) == 1)

@@ -32,9 +32,9 @@ def eventually(condition: Callable[[], object]) -> None:
     raise AssertionError("it never came to that")
 
 
-def children() -> set[int]:
-    """The processes that this one has started and that have not been collected yet."""
-    tasks = Path("/proc/self/task").iterdir()
+def children(of: str | int = "self") -> set[int]:
+    """The processes that this one, or another, has started and not collected yet."""
+    tasks = Path(f"/proc/{of}/task").iterdir()
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 

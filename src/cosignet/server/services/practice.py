@@ -6,7 +6,6 @@ from cosignet.core.access import Approver
 from cosignet.core.encoding import base64url_decode
 from cosignet.core.errors import CeremonyGone, FieldInvalid
 from cosignet.core.jsontext import JsonValue
-from cosignet.core.leaf import assertion_hash
 from cosignet.server.entries import record_credential
 from cosignet.server.ledger import (
     CEREMONY_MS,
@@ -17,7 +16,8 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.store import approvers, credentials
 from cosignet.server.store.credentials import StoredCredential
 from cosignet.server.store.db import Transaction
-from cosignet.server.webauthn import parse_assertion, request_options, verify_assertion
+from cosignet.server.verifying import Expected, verify_answer
+from cosignet.server.webauthn import request_options
 
 PROOF_WINDOW_MS = 15 * 60_000
 """How long a credential's leaf waits for the practice approval."""
@@ -53,26 +53,15 @@ async def complete(rt: Runtime, credential_id: str, credential: JsonValue) -> Pr
     rt.log.require_room()
     stored = await _practising(rt, credential_id)
     ceremony = await take_ceremony(rt, "practice", stored.row_id)
-    parsed = parse_assertion(credential)
-    verified = verify_assertion(
-        parsed,
-        expected_challenge=ceremony.challenge,
-        relying_party=rt.relying_party,
-        credential=stored.webauthn,
-        expected_approver_id=stored.webauthn.approver_id,
-    )
-    proof = assertion_hash(
-        client_data_json=verified.client_data_json,
-        authenticator_data=verified.authenticator_data,
-        signature=verified.signature,
-    )
+    expected = Expected(ceremony.challenge, stored.webauthn, stored.webauthn.approver_id)
+    answer = verify_answer(credential, expected, rt.relying_party)
     async with rt.database.transaction() as tx:
         used = await credentials.record_use(
-            tx, stored.row_id, sign_count=verified.sign_count, backed_up=verified.backed_up
+            tx, stored.row_id, sign_count=answer.sign_count, backed_up=answer.backed_up
         )
         if not used:
             raise CeremonyGone
-        approver = await _log(rt, tx, stored, proof)
+        approver = await _log(rt, tx, stored, answer.assertion_hash)
     return Practised(approver, stored.webauthn.id, stored.row_id)
 
 

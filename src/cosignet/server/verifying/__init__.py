@@ -6,7 +6,7 @@ verifies. It has no key and no store, and decides nothing: it gets bytes and say
 What it does not say, the loop finds out for itself.
 """
 
-from cosignet.server.verifying.answer import Expected, VerifiedAnswer
+from cosignet.server.verifying.answer import Expected, VerifiedAnswer, verify_answer
 from cosignet.server.verifying.verifier import Verifier
 
-__all__ = ["Expected", "VerifiedAnswer", "Verifier"]
+__all__ = ["Expected", "VerifiedAnswer", "Verifier", "verify_answer"]

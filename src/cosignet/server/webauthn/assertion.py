@@ -9,7 +9,7 @@ from cosignet.server.webauthn.authenticator_data import (
     verify_flags,
 )
 from cosignet.server.webauthn.client_data import GET, verify_client_data
-from cosignet.server.webauthn.encoding import bytes_member
+from cosignet.server.webauthn.encoding import as_object, bytes_member
 from cosignet.server.webauthn.envelope import parse_envelope
 from cosignet.server.webauthn.errors import (
     AlgorithmChanged,
@@ -23,7 +23,11 @@ from cosignet.server.webauthn.errors import (
     UserHandleMissing,
 )
 from cosignet.server.webauthn.keys import parse_public_key, verify_signed
-from cosignet.server.webauthn.malformed import AttestedDataInAssertion, UserHandleLength
+from cosignet.server.webauthn.malformed import (
+    AttestedDataInAssertion,
+    CredentialNotObject,
+    UserHandleLength,
+)
 from cosignet.server.webauthn.types import (
     USER_HANDLE_MAX,
     Assertion,
@@ -34,12 +38,15 @@ from cosignet.server.webauthn.types import (
 
 
 def credential_id(value: object) -> bytes:
-    """Return which credential an AuthenticationResponseJSON says it is by.
+    """Return which credential an AuthenticationResponseJSON says it is by; the rest is not read.
 
     Raises:
         CeremonyMalformed: a subclass says what, its `field` says where.
     """
-    return parse_envelope(value)[0]
+    members = as_object(value)
+    if members is None:
+        raise CredentialNotObject
+    return bytes_member(members, "rawId", "rawId")
 
 
 def parse_assertion(value: object) -> Assertion:

@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import json
 import os
-import sqlite3
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+import apsw
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -73,7 +73,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._writer = _connection(path)
-        self._writer.executescript(_SCHEMA)
+        self._writer.execute(_SCHEMA)
         self.reader = _connection(path)
         self._thread = ThreadPoolExecutor(1)
         self._rows: list[Row] = []
@@ -87,7 +87,7 @@ class Store:
         self._rows.append(row)
         await self._shared()
 
-    async def change(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    async def change(self, work: Callable[[apsw.Connection], None]) -> None:
         """Let something change the file, durably."""
         await self._free.wait()
         if not self._writer.in_transaction:
@@ -118,7 +118,7 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
         if rows:
             self._writer.executemany(_INSERT, rows)
-        self._writer.commit()
+        self._writer.execute("COMMIT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,10 @@ class Bare:
         )
         raw, evidence_id = write_json(value), self._new_id()
 
-        def decide(connection: sqlite3.Connection) -> None:
+        def decide(connection: apsw.Connection) -> None:
             now = now_ms()
-            assert connection.execute(_APPROVE, (now, evidence_id, id_)).rowcount == 1
+            connection.execute(_APPROVE, (now, evidence_id, id_))
+            assert connection.changes() == 1
             hashes = (signed.context_hash, raw, signed.assertion_hash)
             connection.execute(_SIGN, (id_, passkey.row_id, *hashes, now))
             opening = decision_opening(
@@ -255,8 +256,8 @@ class Bare:
         )
 
 
-def _connection(path: Path) -> sqlite3.Connection:
-    opened = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def _connection(path: Path) -> apsw.Connection:
+    opened = apsw.Connection(str(path))
     opened.execute("PRAGMA journal_mode = WAL")
     opened.execute("PRAGMA synchronous = FULL")
     opened.execute("PRAGMA temp_store = MEMORY")

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import secrets
-import sqlite3
 import statistics
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -16,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+import apsw
 import uvloop
 
 from bench.figures import Bench, Cost, Load
@@ -32,6 +32,7 @@ from cosignet.server.services.publish import publish
 from cosignet.server.services.sequence import Sequencer
 from cosignet.server.store import leaves, log_state, log_tiles, organisations
 from cosignet.server.store.db import Transaction
+from cosignet.server.store.sqlite import SqliteDatabase
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
 
@@ -134,7 +135,7 @@ async def _alone(rt: Runtime, count: int) -> Slice:
             tiles, edge = grow(size, edge, [leaf_hash(leaf)])
             await log_tiles.put(tx, tiles)
             await log_state.advance(tx, state.epoch, old=size, new=size + 1)
-            await loop.run_in_executor(thread, connection.raw.commit)
+            await loop.run_in_executor(thread, SqliteDatabase.sync, connection.raw)
         seconds = time.perf_counter() - began
     return Slice([b""] * count, seconds, 0)
 
@@ -150,10 +151,10 @@ async def _numbered(sequencer: Sequencer, batch: int, batches: int) -> Slice:
 
 
 @contextmanager
-def bare(folder: Path) -> Generator[sqlite3.Connection]:
+def bare(folder: Path) -> Generator[apsw.Connection]:
     """Open a file with one table for the same rows, under the same key."""
     with TemporaryDirectory(dir=folder, prefix="bare-") as own:
-        opened = sqlite3.connect(Path(own) / "bare.db", isolation_level=None)
+        opened = apsw.Connection(str(Path(own) / "bare.db"))
         opened.execute("PRAGMA journal_mode = WAL")
         opened.execute("PRAGMA synchronous = FULL")
         opened.execute(
@@ -166,7 +167,7 @@ def bare(folder: Path) -> Generator[sqlite3.Connection]:
             opened.close()
 
 
-def _inserted(floor: sqlite3.Connection, batch: int, batches: int) -> Slice:
+def _inserted(floor: apsw.Connection, batch: int, batches: int) -> Slice:
     rows = [astuple(leaf) for leaf in new_leaves("default", batch * batches)]
     began = time.perf_counter()
     for start in range(0, len(rows), batch):

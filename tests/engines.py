@@ -6,12 +6,12 @@ A store is named by its data directory on both: on PostgreSQL that stands for a 
 import base64
 import itertools
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import apsw
 import asyncpg
 from tests import postgres
 
@@ -21,10 +21,10 @@ Engine = Literal["sqlite", "postgres"]
 EMPTY, SCHEMA = "template0", "schema"
 """Databases that others are copies of."""
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgres")
-Refused = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
+Refused = (apsw.ConstraintError, asyncpg.IntegrityConstraintViolationError)
 """What a database raises where a table's own rules forbid a row."""
 
-Wrong = (sqlite3.OperationalError, asyncpg.SyntaxOrAccessError)
+Wrong = (apsw.SQLError, asyncpg.SyntaxOrAccessError)
 """What a database raises where a statement means nothing to it."""
 
 

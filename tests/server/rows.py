@@ -1,15 +1,14 @@
 """What must be true of the rows of every store, whatever happened to its server."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests import postgres
+from tests import postgres, sqlite
 from tests.engines import engines
 
-Rows: TypeAlias = sqlite3.Connection | postgres.Rows
+Rows: TypeAlias = sqlite.Rows | postgres.Rows
 
 NEVER = {
     "an approval without its one signature and one leaf": """
@@ -109,8 +108,7 @@ def opened(database: Path) -> Iterator[Any]:
         with shared as rows:
             yield rows
         return
-    connection = sqlite3.connect(database)
-    connection.row_factory = sqlite3.Row
+    connection = sqlite.Rows(database)
     try:
         yield connection
     finally:

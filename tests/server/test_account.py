@@ -1,7 +1,6 @@
 """An account's changes: each needs a fresh assertion of its own, whoever is signed in."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ def waiting(live: Live) -> Person:
     return person
 
 
-def row(live: Live, sql: str, *values: object) -> sqlite3.Row:
+def row(live: Live, sql: str, *values: object) -> Any:
     with opened(live.data_dir / "cosignet.db") as connection:
         (found,) = connection.execute(sql, values).fetchall()
     return found

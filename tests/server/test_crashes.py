@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -15,7 +14,7 @@ from tests.engines import engines
 from tests.live import OWNER_LINK
 from tests.people import JSON, PAYLOAD, Person, Program, raise_for
 from tests.server.crashing import AFTER_COMMIT, IN_COMMIT, Crashing, syncs_can_fail
-from tests.server.rows import add_webhook, check, opened, value
+from tests.server.rows import Rows, add_webhook, check, opened, value
 from tests.server.together import eventually
 
 from cosignet.server.web.exchange import WHOLE
@@ -94,7 +93,7 @@ class Change(Protocol):
         """Ask for it."""
         ...
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         """Whether the store holds it."""
         ...
 
@@ -116,7 +115,7 @@ class Decision:
     person: Person
     id: str
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         return value(rows, "SELECT status FROM confirmations WHERE id = ?", self.id) == self.status
 
     def check_second_answer(self, answer: httpx2.Response, *, happened: bool) -> None:
@@ -172,7 +171,7 @@ class GiveReason:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post(f"/confirm/{self.id}/reason", json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT rejection_reason FROM confirmations WHERE id = ?"
         return value(rows, sql, self.id) == "not_now"
 
@@ -222,10 +221,10 @@ class Create:
         body = {"username": self.username, "action": self.action, "payload": PAYLOAD}
         return self.program.post("/api/confirmations", body, headers=headers)
 
-    def rows(self, rows: sqlite3.Connection) -> object:
+    def rows(self, rows: Rows) -> object:
         return value(rows, "SELECT count(*) FROM confirmations WHERE action = ?", self.action)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         self.asked = self.rows(rows)
         return self.asked != 0
 
@@ -254,7 +253,7 @@ class CreateOnce:
             self.path, self.body, headers=headers | {"Idempotency-Key": self.name}
         )
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         key = hashlib.sha256(self.name.encode()).digest()
         sql = "SELECT count(*) FROM idempotency_keys WHERE key_hash = ?"
         made = value(rows, self.sql, self.name)
@@ -292,7 +291,7 @@ class Rotate(CreateOnce):
     def write(self, world: World) -> JSON:
         return {"overlapSeconds": 3600}
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         key = hashlib.sha256(self.name.encode()).digest()
         rotated = value(rows, "SELECT rotated_at IS NOT NULL FROM api_keys WHERE id = ?", self.id)
         for sql, name in (
@@ -331,7 +330,7 @@ class PickWrong:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post(f"/confirm/{self.id}/options", json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT wrong_picks FROM confirmations WHERE id = ?"
         return value(rows, sql, self.id) == 1
 
@@ -356,7 +355,7 @@ class Unlock:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post(f"/confirm/{self.id}/unlock", json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT count(*) FROM private_views WHERE confirmation_id = ?"
         return value(rows, sql, self.id) == 1
 
@@ -379,7 +378,7 @@ class Consume:
         path = f"/api/confirmations/{self.id}/consume"
         return self.program.post(path, {"token": TOKEN}, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT consumed_at FROM confirmations WHERE id = ?"
         self.consumed_at = value(rows, sql, self.id)
         return self.consumed_at is not None
@@ -401,7 +400,7 @@ class Outcome:
         path = f"/api/confirmations/{self.id}/outcome"
         return self.program.post(path, {"result": "executed"}, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT outcome FROM confirmations WHERE id = ?"
         return value(rows, sql, self.id) == "executed"
 
@@ -424,7 +423,7 @@ class Register:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post("/register", json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT count(*) FROM approvers WHERE username = ?"
         return value(rows, sql, self.who["username"]) == 1
 
@@ -449,7 +448,7 @@ class Practise:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post("/register/practice", json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT logged_at FROM credentials WHERE credential_id = ?"
         return value(rows, sql, self.person.passkey.credential_id) is not None
 
@@ -473,7 +472,7 @@ class SignIn:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post("/login", json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = (
             "SELECT token_hash FROM sessions WHERE approver_id ="
             " (SELECT approver_id FROM credentials WHERE credential_id = ?)"
@@ -516,7 +515,7 @@ class AccountChange:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post(self.path, json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         """Whether the store holds it."""
         raise NotImplementedError
 
@@ -540,7 +539,7 @@ class Activate(AccountChange):
         self.id = str(self.value(sql, waits.username))
         return "activate", self.id, f"/account/approvers/{self.id}/activate"
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT activated_at FROM approvers WHERE id = ?"
         return value(rows, sql, self.id) is not None
 
@@ -552,7 +551,7 @@ class RevokePasskey(AccountChange):
         self.id = str(self.value(sql, other.passkey.credential_id))
         return "revoke_passkey", self.id, f"/account/passkeys/{self.id}/revoke"
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT revoked_at FROM credentials WHERE id = ?"
         return value(rows, sql, self.id) is not None
 
@@ -565,7 +564,7 @@ class Reinvite(AccountChange):
         id_ = self.value(sql, self.name)
         return "reinvite", id_, f"/account/approvers/{id_}/invite"
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT count(*) FROM invites WHERE pinned_username = ?"
         return value(rows, sql, self.name) == 1
 
@@ -588,7 +587,7 @@ class FirstKey(AccountChange):
             rows.commit()
         return "first_key", "", "/account/key"
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         first = value(rows, "SELECT first_key_id FROM organisations WHERE slug = 'default'")
         sql = "SELECT revoked_at FROM api_keys WHERE id = ?"
         assert (first != self.old) == (value(rows, sql, self.old) is not None)
@@ -610,7 +609,7 @@ class AddPasskey:
     def send(self, headers: dict[str, str]) -> httpx2.Response:
         return self.person.http.post("/account/passkeys", json=self.body, headers=headers)
 
-    def happened(self, rows: sqlite3.Connection) -> bool:
+    def happened(self, rows: Rows) -> bool:
         sql = "SELECT count(*) FROM credentials WHERE credential_id = ?"
         return value(rows, sql, self.other.passkey.credential_id) == 1
 
@@ -849,7 +848,7 @@ def dies_at_first_start(server: Crashing, step: int) -> bool:
     return not lived
 
 
-def check_all_or_nothing(rows: sqlite3.Connection) -> None:
+def check_all_or_nothing(rows: Rows) -> None:
     """Assert that the schema is there as a whole, with the note that it is, or not at all."""
     tables = {row[0] for row in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert not tables or {"schema_migrations", "confirmations", "deliveries"} <= tables

@@ -1,17 +1,20 @@
 """Nobody hears of a decision before it is on the disk, and never of one that did not get there."""
 
 import asyncio
+import os
 import random
 import resource
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import cast
 
+import apsw
 import httpx2
 import pytest
 import uvloop
@@ -21,11 +24,13 @@ from tests.server.crashing import Crashing, sync_that_fails, syncs_can_fail
 from tests.server.rows import add_webhook, check, opened
 from tests.server.test_crashes import World
 from tests.server.together import SECONDS, Disk, background, eventually
+from tests.sqlite import Rows, note, opening_with
 
 from cosignet.core.errors import Refusal, Unavailable
 from cosignet.server.store import sqlite
 from cosignet.server.store.db import Unobserved
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
+from cosignet.server.store.sqlite_driver import Raw
 from cosignet.server.store.sqlite_file import Connection
 
 Answers = list[Future[httpx2.Response]]
@@ -182,7 +187,7 @@ def test_a_read_after_the_deadline_waits_for_an_approval_from_before_it(
         disk.when_wanted(wanted + 1 + len(reads) + 1)
         assert not any(call.done() for call in [approving, cancelling, *reads])
         if fails:
-            disk.error = sqlite3.OperationalError("disk I/O error")
+            disk.error = apsw.IOError("disk I/O error")
             disk.step()
             disk.when_reached(begun + 2)
             Failure.repaired(disk)
@@ -200,7 +205,7 @@ class Failure:
 
     @staticmethod
     def before_it_begins(disk: Disk) -> None:
-        disk.error = sqlite3.OperationalError("disk I/O error")
+        disk.error = apsw.IOError("disk I/O error")
 
     @staticmethod
     def in_the_kernels_sync(disk: Disk) -> None:
@@ -378,8 +383,8 @@ def test_a_commit_that_finds_no_room_is_503_and_leaves_nothing(tmp_path: Path) -
 # --- Another process writes ----------------------------------------------------------------------
 
 WRITE_UNTIL_TOLD = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+import apsw, sys
+connection = apsw.Connection(sys.argv[1])
 connection.execute("BEGIN IMMEDIATE")
 print("begun", flush=True)
 sys.stdin.readline()
@@ -515,9 +520,9 @@ async def be_cancelled(_: SqliteTransaction) -> None:
 
 DEFECTS: dict[Callable[[SqliteTransaction], Awaitable[None]], type[BaseException]] = {
     refuse: Refusal,
-    break_a_constraint: sqlite3.IntegrityError,
-    repeat_a_key: sqlite3.IntegrityError,
-    misspell: sqlite3.OperationalError,
+    break_a_constraint: apsw.ConstraintError,
+    repeat_a_key: apsw.ConstraintError,
+    misspell: apsw.SQLError,
     bind_too_much: OverflowError,
     run_out_of_memory: MemoryError,
     be_cancelled: asyncio.CancelledError,
@@ -550,10 +555,10 @@ def test_a_transaction_that_is_undone_takes_no_neighbour_with_it(
     with_database(tmp_path, scenario)
 
 
-def count_syncs(database: SqliteDatabase) -> list[sqlite3.Connection]:
-    seen: list[sqlite3.Connection] = []
+def count_syncs(database: SqliteDatabase) -> list[Raw]:
+    seen: list[Raw] = []
 
-    def sync(connection: sqlite3.Connection) -> None:
+    def sync(connection: Raw) -> None:
         seen.append(connection)
         SqliteDatabase.sync(connection)
 
@@ -575,7 +580,7 @@ def test_a_client_that_leaves_takes_no_neighbour_with_it(tmp_path: Path) -> None
     async def scenario(database: SqliteDatabase) -> None:
         reached, gate = threading.Event(), threading.Event()
 
-        def held(connection: sqlite3.Connection) -> None:
+        def held(connection: Raw) -> None:
             reached.set()
             assert gate.wait(SECONDS)
             SqliteDatabase.sync(connection)
@@ -605,7 +610,7 @@ def test_a_client_that_leaves_while_another_process_writes_gives_its_turn_back(
     tmp_path: Path,
 ) -> None:
     async def scenario(database: SqliteDatabase) -> None:
-        other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+        other = Rows(tmp_path / "store.db")
         other.execute("BEGIN IMMEDIATE")
         leavers = [asyncio.create_task(put(database, name)) for name in "ab"]
         await asyncio.sleep(3 * sqlite.BUSY_PAUSE_SECONDS)
@@ -631,11 +636,11 @@ def test_a_refusal_waits_for_the_commit_whose_rows_it_has_read(tmp_path: Path, f
     async def scenario(database: SqliteDatabase) -> None:
         reached, gate = threading.Event(), threading.Event()
 
-        def held(connection: sqlite3.Connection) -> None:
+        def held(connection: Raw) -> None:
             reached.set()
             assert gate.wait(SECONDS)
             if fails:
-                raise failing(sqlite3.SQLITE_IOERR_FSYNC)
+                raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
             SqliteDatabase.sync(connection)
 
         database.sync = held
@@ -730,7 +735,7 @@ def test_a_reader_that_remembers_sees_whatever_was_acknowledged_before(
 
     def put_beside(path: Path) -> None:
         nonlocal acknowledged
-        other = sqlite3.connect(path, isolation_level=None, timeout=60)
+        other = Rows(path)
         for number in range(1001, 2001, 20):
             other.execute("INSERT INTO things (name) VALUES (?)", [str(number)])
             acknowledged = number
@@ -755,8 +760,8 @@ def test_a_reader_remembers_nothing_of_a_commit_that_failed(tmp_path: Path) -> N
     with_database(tmp_path, scenario)
 
 
-def no_sync(_: sqlite3.Connection) -> None:
-    raise failing(sqlite3.SQLITE_IOERR_FSYNC)
+def no_sync(_: Raw) -> None:
+    raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
 
 
 def test_a_transaction_finds_what_it_has_written_and_a_reader_does_not(tmp_path: Path) -> None:
@@ -782,19 +787,12 @@ def test_closing_waits_for_a_commit_that_runs(tmp_path: Path) -> None:
         assert rows.execute("SELECT count(*) FROM things").fetchone()[0] == 1
 
 
-def failing(code: int, kind: type[sqlite3.Error] = sqlite3.OperationalError) -> sqlite3.Error:
-    """Return what SQLite raises with a result code."""
-    error = kind("made up")
-    error.sqlite_errorcode = code
-    return error
-
-
 DISK_ERRORS = {
-    "I/O error": failing(sqlite3.SQLITE_IOERR_WRITE),
-    "full": failing(sqlite3.SQLITE_FULL),
-    "read only": failing(sqlite3.SQLITE_READONLY_DBMOVED),
-    "malformed": failing(sqlite3.SQLITE_CORRUPT, sqlite3.DatabaseError),
-    "no database": failing(sqlite3.SQLITE_NOTADB, sqlite3.DatabaseError),
+    "I/O error": apsw.exception_for(apsw.SQLITE_IOERR_WRITE),
+    "full": apsw.exception_for(apsw.SQLITE_FULL),
+    "read only": apsw.exception_for(apsw.SQLITE_READONLY_DBMOVED),
+    "malformed": apsw.exception_for(apsw.SQLITE_CORRUPT),
+    "no database": apsw.exception_for(apsw.SQLITE_NOTADB),
 }
 WRITE_STEPS = ("BEGIN", "SAVEPOINT", "INSERT", "RELEASE", "COMMIT")
 
@@ -802,15 +800,14 @@ WRITE_STEPS = ("BEGIN", "SAVEPOINT", "INSERT", "RELEASE", "COMMIT")
 @pytest.mark.parametrize("error", DISK_ERRORS)
 @pytest.mark.parametrize("step", WRITE_STEPS)
 def test_a_disk_error_in_any_step_is_unavailable_and_leaves_no_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: str
+    tmp_path: Path, step: str, error: str
 ) -> None:
     async def scenario(database: SqliteDatabase) -> None:
-        fail_statements(monkeypatch, step, DISK_ERRORS[error])
-        found = await asyncio.gather(
-            put(database, "one"), put(database, "two"), return_exceptions=True
-        )
+        with failing_statements(database, step, DISK_ERRORS[error]):
+            found = await asyncio.gather(
+                put(database, "one"), put(database, "two"), return_exceptions=True
+            )
         assert [type(result) for result in found] == [Unavailable, Unavailable]
-        monkeypatch.undo()
         assert await names(database) == set()
         await put(database, "three")
         assert await names(database) == {"three"}
@@ -818,19 +815,16 @@ def test_a_disk_error_in_any_step_is_unavailable_and_leaves_no_trace(
     with_database(tmp_path, scenario)
 
 
-def test_a_disk_error_in_one_statement_fails_the_whole_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_error_in_one_statement_fails_the_whole_commit(tmp_path: Path) -> None:
     async def unlucky(database: SqliteDatabase) -> None:
         async with database.transaction() as tx:
             await tx.execute("UPDATE things SET name = 'x'")
 
     async def scenario(database: SqliteDatabase) -> None:
         syncs = count_syncs(database)
-        fail_statements(monkeypatch, "UPDATE", failing(sqlite3.SQLITE_IOERR_READ))
         calls = (put(database, "before"), unlucky(database), put(database, "after"))
-        found = await asyncio.gather(*calls, return_exceptions=True)
-        monkeypatch.undo()
+        with failing_statements(database, "UPDATE", apsw.exception_for(apsw.SQLITE_IOERR_READ)):
+            found = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(result) for result in found] == [Unavailable] * 3
         assert syncs == []
         assert await names(database) == set()
@@ -839,48 +833,34 @@ def test_a_disk_error_in_one_statement_fails_the_whole_commit(
 
 
 @pytest.mark.parametrize("error", DISK_ERRORS)
-def test_a_disk_error_while_reading_is_unavailable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
-) -> None:
+def test_a_disk_error_while_reading_is_unavailable(tmp_path: Path, error: str) -> None:
     async def scenario(database: SqliteDatabase) -> None:
-        fail_statements(monkeypatch, "SELECT", DISK_ERRORS[error])
-        with pytest.raises(Unavailable):
+        with (
+            failing_statements(database, "SELECT", DISK_ERRORS[error]),
+            pytest.raises(Unavailable),
+        ):
             await names(database)
-        monkeypatch.undo()
         assert await names(database) == set()
 
     with_database(tmp_path, scenario)
 
 
-def fail_statements(monkeypatch: pytest.MonkeyPatch, start: str, error: sqlite3.Error) -> None:
+@contextmanager
+def failing_statements(database: SqliteDatabase, start: str, error: Exception) -> Iterator[None]:
     """Let every statement that begins so fail, on connections that are open and on later ones."""
+    fails = True
 
-    class Failing:
-        def __init__(self, connection: sqlite3.Connection) -> None:
-            self.connection = connection
+    def trace(_: apsw.Cursor, sql: str, __: object) -> bool:
+        if fails and sql.startswith(start):
+            raise error
+        return True
 
-        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
-            if sql.startswith(start):
-                raise error
-            return self.connection.execute(sql, *values)
-
-        def commit(self) -> None:
-            if start == "COMMIT":
-                raise error
-            self.connection.commit()
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self.connection, name)
-
-    raw = {}
-
-    def get(connection: Connection) -> Failing:
-        return Failing(raw.get(connection, connection.__dict__["raw"]))
-
-    def set_(connection: Connection, value: sqlite3.Connection) -> None:
-        connection.__dict__["raw"] = value
-
-    monkeypatch.setattr(Connection, "raw", property(get, set_), raising=False)
+    assert database._writer is not None
+    for connection in (database._writer, database._read_connection):
+        cast(apsw.Connection, connection.raw).set_exec_trace(trace)
+    with opening_with(lambda connection: connection.set_exec_trace(trace)):
+        yield
+    fails = False
 
 
 def test_a_disk_that_fails_for_long_is_used_again_when_it_works(
@@ -888,7 +868,7 @@ def test_a_disk_that_fails_for_long_is_used_again_when_it_works(
 ) -> None:
     async def scenario(database: SqliteDatabase) -> None:
         def fail(_: object) -> None:
-            raise failing(sqlite3.SQLITE_IOERR_FSYNC)
+            raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
 
         database.sync = fail
         monkeypatch.setattr(Connection, "overwrite_failed_commit", fail)
@@ -998,12 +978,12 @@ def test_rows_that_come_together_are_one_statement_and_one_sync_or_two_where_the
         async with database.transaction() as tx:
             tx.append(INTO_THINGS, "first")
         assert database._writer is not None
-        database._writer.raw.set_trace_callback(statements.append)
+        note(database._writer.raw, statements.append)
         appending = (database.append(INTO_THINGS, str(number)) for number in range(rows))
         assert await asyncio.gather(*appending) == [True] * rows
         assert len(await names(database)) == rows + 1
         inserting = [text for text in statements if text.startswith("INSERT")]
-        assert [text.count("('") for text in inserting] == insertions
+        assert [text.count("(?") for text in inserting] == insertions
         assert observer.shared == [1, *shared]
         assert len(syncs) == 1 + len(shared)
 
@@ -1115,19 +1095,31 @@ def test_what_refuses_after_all_is_not_kept_and_nor_is_its_group(tmp_path: Path)
 
 
 COUNTED = """
-import _sqlite3, ctypes, sys, time
+import apsw, sys, time
 from pathlib import Path
-from cosignet.server.store.sqlite_file import Connection, stop_counting_memory
+from cosignet.server.store.sqlite_driver import stop_counting_memory
+from cosignet.server.store.sqlite_file import Connection
 
 if sys.argv[2:]:
     stop_counting_memory()
 connection = Connection(Path(sys.argv[1]), clock=time.time_ns, read_only=False)
 connection.run("CREATE TABLE t (a)", ())
 connection.run("INSERT INTO t VALUES ($1)", ("kept",))
-[[kept]] = connection.run("SELECT a FROM t", ()).fetchall()
-used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
-used.restype = ctypes.c_int64
-print(kept, used() > 0)
+[[kept]] = connection.run("SELECT a FROM t", ())
+print(kept, apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[0] > 0)
+"""
+
+
+SERVED = """
+import apsw, os
+from cosignet.cli.main import main
+
+def look(connection):
+    print(apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[0], flush=True)
+    os._exit(0)
+
+apsw.connection_hooks.append(look)
+main(["serve"])
 """
 
 
@@ -1138,3 +1130,10 @@ def test_a_server_does_not_count_the_memory_of_sqlite(
     command = [sys.executable, "-c", COUNTED, str(tmp_path / "counted.db"), *argument.split()]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ran.stdout == f"kept {counts}\n"
+
+
+def test_sqlite_does_not_count_its_memory_in_what_is_served(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SERVED]
+    environ = os.environ | {"COSIGNET_DATA_DIR": str(tmp_path / "data")}
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "0"

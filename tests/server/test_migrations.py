@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import apsw
 import pytest
 from tests.engines import Wrong, engines
 from tests.live import Process, free_port
@@ -182,15 +183,7 @@ def test_what_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
 def test_a_file_system_without_shared_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NoSharedMemory(sqlite3.Connection):
-        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
-            wanted = sql.replace("journal_mode = WAL", "journal_mode = DELETE")
-            return super().execute(wanted, *values)
-
-    connecting = sqlite3.connect
-    monkeypatch.setattr(
-        sqlite3, "connect", lambda *a, **options: connecting(*a, **options, factory=NoSharedMemory)
-    )
+    monkeypatch.setattr(apsw, "Connection", partial(apsw.Connection, vfs="unix-none"))
     with pytest.raises(SetupError, match="local disk"):
         asyncio.run(open_database(f"sqlite:///{tmp_path / 'store.db'}", clock=lambda: 1))
 

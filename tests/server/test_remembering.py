@@ -1,19 +1,21 @@
 """What SQLite's readers and rooms remember, and when they have to forget it."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
+import apsw
 import pytest
 import uvloop
 from tests.server.together import SECONDS
+from tests.sqlite import Rows, note
 
 from cosignet.core.errors import Unavailable
 from cosignet.server.store.db import Room, Row
 from cosignet.server.store.sqlite import SqliteDatabase
+from cosignet.server.store.sqlite_driver import Raw
 
 Scenario = Callable[[SqliteDatabase], Awaitable[None]]
 THINGS = "SELECT count(*) FROM things"
@@ -41,8 +43,8 @@ def with_database(path: Path, scenario: Scenario) -> None:
         runner.run(run())
 
 
-def other_process(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path / "store.db", isolation_level=None, timeout=SECONDS)
+def other_process(path: Path) -> Rows:
+    return Rows(path / "store.db")
 
 
 async def found(database: SqliteDatabase, sql: str) -> int | None:
@@ -59,8 +61,8 @@ def questions(database: SqliteDatabase) -> list[str]:
     """Return where every statement is noted that a reader or the writer runs from now on."""
     seen: list[str] = []
     assert database._writer is not None
-    database._writer.raw.set_trace_callback(lambda text: seen.append(f"writer: {text}"))
-    database._read_connection.raw.set_trace_callback(seen.append)
+    note(database._writer.raw, lambda text: seen.append(f"writer: {text}"))
+    note(database._read_connection.raw, seen.append)
     return seen
 
 
@@ -146,7 +148,7 @@ def test_while_the_writing_connection_is_gone_nothing_is_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise sqlite3.OperationalError("made up")
+        raise apsw.IOError("made up")
 
     async def scenario(database: SqliteDatabase) -> None:
         assert await found(database, THINGS) == 0
@@ -172,7 +174,7 @@ def test_while_the_thread_commits_readers_neither_wait_for_it_nor_miss_another_p
 ) -> None:
     reached, gate = threading.Event(), threading.Event()
 
-    def hold(connection: sqlite3.Connection) -> None:
+    def hold(connection: Raw) -> None:
         if committed:
             SqliteDatabase.sync(connection)
         reached.set()
@@ -209,7 +211,7 @@ def test_what_we_commit_ourselves_lets_nothing_else_be_forgotten(
     """A reader sees our commit sooner than the thread has told of it, and waits for that a turn."""
     reached, gate, told = threading.Event(), threading.Event(), threading.Event()
 
-    def hold(connection: sqlite3.Connection) -> None:
+    def hold(connection: Raw) -> None:
         SqliteDatabase.sync(connection)
         reached.set()
         assert gate.wait(SECONDS)
@@ -243,7 +245,7 @@ def test_what_another_process_commits_right_before_ours_is_seen_while_ours_is_sy
 ) -> None:
     reached, gate = threading.Event(), threading.Event()
 
-    def hold(connection: sqlite3.Connection) -> None:
+    def hold(connection: Raw) -> None:
         reached.set()
         assert gate.wait(SECONDS)
         SqliteDatabase.sync(connection)
@@ -315,7 +317,8 @@ def test_who_makes_less_room_is_noticed(tmp_path: Path, who: str) -> None:
         assert await add(database, 10) == 10
         if who == "another process":
             other = other_process(tmp_path)
-            other.executemany("INSERT INTO things VALUES (?)", ["b"] * 25)
+            for _ in range(25):
+                other.execute("INSERT INTO things VALUES ('b')")
             other.close()
             # Who has read it has noticed it for himself alone.
             assert await found(database, THINGS) == 35

@@ -1,6 +1,5 @@
 """Signing in with a passkey, and what a session is worth: an account page, and no decision."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ def fresh(tmp_path: Path) -> Iterator[Live]:
         yield running
 
 
-def rows(live: Live, sql: str, *values: object) -> list[sqlite3.Row]:
+def rows(live: Live, sql: str, *values: object) -> list[Any]:
     with opened(live.data_dir / "cosignet.db") as connection:
         return connection.execute(sql, values).fetchall()
 

@@ -1,7 +1,6 @@
 """Things that happen at the same time: calls in the background, commits that are held or fail."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from tests.live import Live
 from cosignet.core.rate import Rate
 from cosignet.server.store.db import Room, SqlValue, Transaction
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
+from cosignet.server.store.sqlite_driver import Raw
 
 Answer = TypeVar("Answer")
 SECONDS = 60
@@ -67,7 +67,7 @@ class Disk:
         self._let_through = threading.Semaphore(0)
         self.error: Exception | None = None
         """What every commit fails with, before it has begun."""
-        self.commit: Callable[[sqlite3.Connection], None] = _commit
+        self.commit: Callable[[Raw], None] = _commit
         self.reached = 0
         """How many commits have begun."""
         self.wanted = 0
@@ -114,7 +114,7 @@ class Disk:
         self.wanted += 1
         return await self._append(insertion, *values, room=room)
 
-    def _sync(self, connection: sqlite3.Connection) -> None:
+    def _sync(self, connection: Raw) -> None:
         self.reached += 1
         if self._held:
             assert self._let_through.acquire(timeout=SECONDS)

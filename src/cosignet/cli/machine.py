@@ -16,7 +16,7 @@ from cosignet.cli.finding import Finding, fail, ok, warn
 from cosignet.core.limits import held_per_node
 from cosignet.server.config import Config
 from cosignet.server.install import KEY_FILE
-from cosignet.server.store import facts
+from cosignet.server.store import sqlite_driver
 from cosignet.server.store.connect import is_shared
 
 PYTHON_MIN = (3, 11)
@@ -55,10 +55,10 @@ def _python() -> Finding:
 
 
 def _sqlite() -> Finding:
-    version = facts.sqlite_version()
+    version = sqlite_driver.version()
     found = ".".join(map(str, version))
-    if version < facts.SQLITE_MIN:
-        return fail("sqlite", found, "Use a Python that was built with SQLite 3.35 or newer.")
+    if version < sqlite_driver.VERSION_MIN:
+        return fail("sqlite", found, "It can damage the database: install apsw from its wheel.")
     return ok("sqlite", found)
 
 

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from playwright.sync_api import Route, expect
 from tests.e2e.browser import Visitor
 from tests.live import Live
 from tests.people import JSON, Person, Program
+from tests.server.rows import opened
 
 from cosignet.core.card import exact, render
 from cosignet.server.web.markup import to_html
@@ -35,14 +35,11 @@ def change(visitor: Visitor, script: str) -> None:
 def recorded(live: Live, confirmation_id: str) -> list[int]:
     """How many signatures and decision leaves of a confirmation are in the database."""
     tables = ["signatures WHERE confirmation_id = ?", "leaves WHERE subject = ?"]
-    database = sqlite3.connect(f"file:{live.data_dir / 'cosignet.db'}?mode=ro", uri=True)
-    try:
+    with opened(live.data_dir / "cosignet.db") as database:
         return [
             database.execute(f"SELECT count(*) FROM {rows}", [confirmation_id]).fetchone()[0]
             for rows in tables
         ]
-    finally:
-        database.close()
 
 
 class Case:

@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from cosignet.core.access import Approver, Role
 from cosignet.server.store.db import Reader, Row, Transaction
 
+COLUMNS = (
+    "a.id, a.organisation_id, a.username, a.role, a.user_handle, a.created_at, a.activated_at,"
+    " a.revoked_at"
+)
+"""What `approver_of` reads, of a table called `a`."""
+_SELECT = f"SELECT {COLUMNS} FROM approvers a "  # noqa: S608 - our own texts alone
+
 
 async def insert(tx: Transaction, approver: Approver) -> bool:
     """Store an approver; whether the username was free."""
@@ -25,14 +32,14 @@ async def insert(tx: Transaction, approver: Approver) -> bool:
 
 async def get(reader: Reader, approver_id: str) -> Approver | None:
     """Return an approver by id."""
-    return await reader.find(approver_of, "SELECT * FROM approvers WHERE id = $1", approver_id)
+    return await reader.find(approver_of, _SELECT + "WHERE a.id = $1", approver_id)
 
 
 async def by_username(reader: Reader, organisation_id: str, username: str) -> Approver | None:
     """Return an organisation's approver by username, revoked ones included."""
     return await reader.find(
         approver_of,
-        "SELECT * FROM approvers WHERE organisation_id = $1 AND username = $2",
+        _SELECT + "WHERE a.organisation_id = $1 AND a.username = $2",
         organisation_id,
         username,
     )
@@ -41,7 +48,8 @@ async def by_username(reader: Reader, organisation_id: str, username: str) -> Ap
 async def all_of(reader: Reader, organisation_id: str) -> list[Approver]:
     """Return an organisation's approvers by name."""
     rows = await reader.fetch(
-        "SELECT * FROM approvers WHERE organisation_id = $1 ORDER BY username", organisation_id
+        _SELECT + "WHERE a.organisation_id = $1 ORDER BY a.username",
+        organisation_id,
     )
     return [approver_of(row) for row in rows]
 
@@ -68,7 +76,9 @@ class Waiting:
 async def waiting(reader: Reader, organisation_id: str) -> list[Waiting]:
     """Return an organisation's approvers who wait for activation, oldest first."""
     rows = await reader.fetch(
-        "SELECT a.*, (SELECT k.name FROM credentials c JOIN api_keys k ON k.id = c.enroller_id"
+        f"SELECT {COLUMNS},"  # noqa: S608 - likewise
+        " (SELECT k.name FROM credentials c"
+        "  JOIN api_keys k ON k.id = c.enroller_id"
         "  WHERE c.approver_id = a.id ORDER BY c.created_at LIMIT 1) AS invited_by"
         " FROM approvers a WHERE a.organisation_id = $1 AND a.activated_at IS NULL"
         " AND a.revoked_at IS NULL ORDER BY a.created_at, a.id",
@@ -132,7 +142,7 @@ async def revoke(tx: Transaction, approver_id: str) -> bool:
 
 
 def approver_of(row: Row) -> Approver:
-    """Return the approver a row with all of the table's columns tells of."""
+    """Return the approver that a row with `COLUMNS` tells of."""
     return Approver(
         id=row["id"],
         organisation_id=row["organisation_id"],

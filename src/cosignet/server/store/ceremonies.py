@@ -39,7 +39,7 @@ async def take(tx: Transaction, purpose: CeremonyPurpose, subject: str) -> Cerem
     """Return an open prompt and close it, in one statement."""
     row = await tx.fetch_one(
         "DELETE FROM ceremonies WHERE purpose = $1 AND subject = $2 AND expires_at > clock_ms()"
-        " RETURNING *",
+        " RETURNING subject, organisation_id, challenge, user_handle, expires_at",
         purpose,
         subject,
     )

@@ -1,9 +1,11 @@
 """From a database URL to an open, migrated database."""
 
 import asyncio
-import sqlite3
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
+
+import apsw
 
 from cosignet.core.errors import SetupError
 from cosignet.server.store.db import Database
@@ -11,7 +13,8 @@ from cosignet.server.store.migrate import migrate
 from cosignet.server.store.postgres import PostgresDatabase
 from cosignet.server.store.postgres_wire import check_server, connect, disconnect, setting_up
 from cosignet.server.store.sqlite import SqliteDatabase
-from cosignet.server.store.sqlite_file import hold_exclusively, stop_counting_memory
+from cosignet.server.store.sqlite_driver import stop_counting_memory
+from cosignet.server.store.sqlite_file import hold_exclusively
 
 OPENING_ATTEMPTS = 100
 OPENING_PAUSE_SECONDS = 0.05
@@ -86,7 +89,7 @@ async def open_database(url: str, *, clock: Callable[[], int]) -> tuple[Database
     path.touch(mode=0o600)
     try:
         database = await _open(path, clock)
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         raise SetupError(f"{path} cannot be opened as a database: {error}.") from error
     try:
         return database, await migrate(database)
@@ -98,11 +101,8 @@ async def open_database(url: str, *, clock: Callable[[], int]) -> tuple[Database
 async def _open(path: Path, clock: Callable[[], int]) -> SqliteDatabase:
     # Two that make the same file at once cannot both wait: SQLite tells one to begin again.
     for _ in range(OPENING_ATTEMPTS):
-        try:
+        with contextlib.suppress(apsw.BusyError):
             return SqliteDatabase(path, clock=clock)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
         await asyncio.sleep(OPENING_PAUSE_SECONDS)
     return SqliteDatabase(path, clock=clock)
 

@@ -1,9 +1,10 @@
 """What a database says of itself; asked by the doctor, and never needed for deciding."""
 
-import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+import apsw
 
 from cosignet.core.errors import SetupError
 from cosignet.server.store.connect import is_shared, sqlite_path
@@ -12,8 +13,6 @@ from cosignet.server.store.postgres import CLAIMS, READERS, WRITERS, PostgresDat
 from cosignet.server.store.postgres_wire import check_server, connect, disconnect, setting_up
 from cosignet.server.store.sqlite import SqliteDatabase
 
-SQLITE_MIN = (3, 35)
-"""The first with `RETURNING`."""
 CONNECTIONS_PER_PROCESS = READERS + WRITERS + CLAIMS + 1
 
 
@@ -25,11 +24,6 @@ class ServerFacts:
     settings: dict[str, str]
     connections_max: int
     standby: bool
-
-
-def sqlite_version() -> tuple[int, ...]:
-    """Return the version of the SQLite that Python brings."""
-    return sqlite3.sqlite_version_info
 
 
 @asynccontextmanager
@@ -48,7 +42,7 @@ async def looked_into(url: str, *, clock: Callable[[], int]) -> AsyncGenerator[D
                 await disconnect(wire)
     try:
         database = _opened(url, clock)
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         raise SetupError(f"It cannot be opened: {error}.") from error
     try:
         yield database

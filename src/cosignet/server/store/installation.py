@@ -7,6 +7,10 @@ from typing import TypeAlias
 from cosignet.core.errors import Unavailable
 from cosignet.server.store.db import Reader, Row, Transaction
 
+SELECT = (
+    "SELECT public_url, rp_id, origin, log_origin, encryption_key_id FROM installation WHERE id = 1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -34,7 +38,7 @@ Accept: TypeAlias = Callable[[Contents], None]
 
 async def get(reader: Reader) -> Installation | None:
     """Return what was recorded at first start, if there was one."""
-    row = await reader.fetch_one("SELECT * FROM installation WHERE id = 1")
+    row = await reader.fetch_one(SELECT)
     return None if row is None else installation_of(row)
 
 
@@ -45,7 +49,7 @@ async def contents(reader: Reader) -> Contents:
 
 
 def installation_of(row: Row) -> Installation:
-    """Read a row of the table."""
+    """Read the row that `SELECT` returns."""
     return Installation(
         public_url=row["public_url"],
         rp_id=row["rp_id"],

@@ -87,7 +87,7 @@ async def number(tx: Transaction, *, start: int, limit: int) -> list[tuple[int, 
         start,
         limit,
     )
-    return sorted((row["leaf_index"], row["entry"]) for row in rows)
+    return sorted((index, entry) for index, entry in rows)
 
 
 async def entries(reader: Reader, start: int, end: int) -> list[bytes]:
@@ -97,7 +97,7 @@ async def entries(reader: Reader, start: int, end: int) -> list[bytes]:
         start,
         end,
     )
-    return [row["entry"] for row in rows]
+    return [entry for (entry,) in rows]
 
 
 def _leaf(row: Row) -> Leaf:

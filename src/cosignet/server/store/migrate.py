@@ -1,9 +1,10 @@
 """Numbered SQL files, applied once each, in order, all that are missing in one transaction."""
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
+
+import apsw
 
 from cosignet.core.errors import SetupError
 from cosignet.server.store.db import Database, Transaction
@@ -81,9 +82,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def statements(
-    text: str, complete: Callable[[str], bool] = sqlite3.complete_statement
-) -> Iterator[str]:
+def statements(text: str, complete: Callable[[str], bool] = apsw.complete) -> Iterator[str]:
     """Yield a migration's statements; each ends with a semicolon at the end of a line.
 
     Raises:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from cosignet.server.store.db import Reader, Row, Transaction
 
+_SELECT = "SELECT id, slug, name, monitor_key_sealed, logged FROM organisations"
+
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
@@ -66,8 +68,8 @@ async def replace_first_key(
 
 async def _one(reader: Reader, column: str, value: str) -> Organisation | None:
     sql = {
-        "id": "SELECT * FROM organisations WHERE id = $1",
-        "slug": "SELECT * FROM organisations WHERE slug = $1",
+        "id": _SELECT + " WHERE id = $1",
+        "slug": _SELECT + " WHERE slug = $1",
     }[column]
     return await reader.find(_organisation, sql, value)
 

@@ -30,8 +30,8 @@ _ROOM = (
     f" WHEN of_all < of_key THEN of_all ELSE of_key END FROM ({_LEFT}) room"
 )
 _STANDING = (
-    f"SELECT clock_ms() AS now, ({_REJECTED}) + $6 AS cool_at, room.*"  # noqa: S608 - likewise
-    f" FROM ({_LEFT}) room"
+    f"SELECT clock_ms() AS now, ({_REJECTED}) + $6 AS cool_at, of_all, of_key,"  # noqa: S608 - likewise
+    f" first_ends_at FROM ({_LEFT}) room"
 )
 
 

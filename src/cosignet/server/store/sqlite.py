@@ -14,16 +14,18 @@ what was refused.)
 import asyncio
 import logging
 import math
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import apsw
+
 from cosignet.core.errors import SetupError, Unavailable
 from cosignet.server.store.additions import Addition, Rooms
 from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved, Unrivalled
+from cosignet.server.store.sqlite_driver import Raw
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import Others, SqliteReader
 from cosignet.server.store.sqlite_rows import WaitingRows
@@ -60,7 +62,7 @@ class SqliteDatabase:
         """Open the file; `clock` gives unix milliseconds.
 
         Raises:
-            SetupError, sqlite3.Error: it cannot be opened.
+            SetupError, apsw.Error: it cannot be opened.
         """
         self.observer: Observer = Unobserved()
         self.connections: dict[str, tuple[int, int]] = {}
@@ -166,8 +168,8 @@ class SqliteDatabase:
             try:
                 connection.raw.execute("BEGIN IMMEDIATE")
                 self._rooms.forget_unless((connection, connection.version))
-            except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            except apsw.Error as error:
+                if not isinstance(error, apsw.BusyError):
                     self._discard(connection)
                     raise Unavailable("the database cannot be written") from error
             else:
@@ -231,7 +233,8 @@ class SqliteDatabase:
 
     def _write(self, group: Group, connection: Connection) -> None:
         def ask(room: Room) -> int:
-            return connection.run(room.sql, room.values).fetchone()[0]
+            [[left]] = connection.run(room.sql, room.values)
+            return left
 
         try:
             if connection.changed:
@@ -244,16 +247,13 @@ class SqliteDatabase:
             self._others.admit()
 
     @staticmethod
-    def sync(connection: sqlite3.Connection) -> None:
+    def sync(connection: Raw) -> None:
         """Commit and sync, off the event loop.
 
         Raises:
-            sqlite3.Error: it failed, or SQLite had already undone all of it.
+            apsw.Error: it failed, or SQLite had already undone all of it.
         """
-        if not connection.in_transaction:
-            raise sqlite3.OperationalError("there is nothing left to commit")
-        # A statement would let go of the interpreter's lock four times, and this does it once.
-        connection.commit()
+        connection.execute("COMMIT")
 
     async def _replace(self, failed: Connection) -> None:
         # After a failed sync nobody knows what a connection believes about the file.
@@ -272,7 +272,7 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         try:
             opened = await loop.run_in_executor(self._syncing, self._open_over_failure)
-        except (sqlite3.Error, SetupError, RuntimeError, MemoryError) as error:
+        except (apsw.Error, SetupError, RuntimeError, MemoryError) as error:
             raise Unavailable("the database cannot be opened") from error
         self._writer = opened
         return opened

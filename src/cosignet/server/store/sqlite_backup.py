@@ -5,14 +5,16 @@ it leaves no write-ahead log beside it.
 """
 
 import os
-import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import apsw
+
 from cosignet.core.errors import SetupError
-from cosignet.server.store.installation import Accept, Contents, installation_of
+from cosignet.server.store.installation import SELECT, Accept, Contents, Installation
 from cosignet.server.store.private_file import made_whole
+from cosignet.server.store.sqlite_driver import READ, WRITE, Raw, opened
 from cosignet.server.store.sqlite_file import hold_exclusively
 
 BUSY_SECONDS = 30
@@ -28,12 +30,12 @@ def back_up(source: Path, target: Path) -> Contents:
     """
     with (
         made_whole(target) as draft,
-        _opened(source, "ro") as original,
-        _opened(draft, "rw") as copy,
+        _opened(source, READ) as original,
+        _opened(draft, WRITE) as copy,
     ):
-        original.backup(copy)
+        _copy(original, copy)
         # Of one file, whatever it is called or moved to.
-        copy.execute("PRAGMA journal_mode = DELETE")
+        copy.pragma("journal_mode", "DELETE")
         return _examine(copy)
 
 
@@ -47,7 +49,7 @@ def restore(source: Path, target: Path, *, accept: Accept, replace: bool) -> Con
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = hold_exclusively(target)
     try:
-        with _opened(source, "ro") as backup:
+        with _opened(source, READ) as backup:
             contents = _examine(backup)
             _require_whole_pages(source, backup)
             accept(contents)
@@ -60,58 +62,59 @@ def restore(source: Path, target: Path, *, accept: Accept, replace: bool) -> Con
     return contents
 
 
-def _require_whole_pages(source: Path, backup: sqlite3.Connection) -> None:
+def _require_whole_pages(source: Path, backup: Raw) -> None:
     """Refuse a file whose end is missing: SQLite reads zeros there, and may not miss anything."""
-    if source.stat().st_size % backup.execute("PRAGMA page_size").fetchone()[0]:
+    if source.stat().st_size % backup.pragma("page_size"):
         raise SetupError(f"The database is damaged: {source} has no end. Use another backup.")
 
 
-def _make(backup: sqlite3.Connection, target: Path) -> None:
+def _make(backup: Raw, target: Path) -> None:
     for ending in ("wal", "journal"):
         left = target.with_name(f"{target.name}-{ending}")
         if left.exists():
             # SQLite would take it for this database's, and write it over what is restored.
             raise SetupError(f"{left} was left by another database. Move it away first.")
-    with made_whole(target) as draft, _opened(draft, "rw") as copy:
-        backup.backup(copy)
+    with made_whole(target) as draft, _opened(draft, WRITE) as copy:
+        _copy(backup, copy)
         _examine(copy)
 
 
-def _overwrite(backup: sqlite3.Connection, target: Path, *, replace: bool) -> None:
+def _overwrite(backup: Raw, target: Path, *, replace: bool) -> None:
     """Write a backup over a database in one transaction: others see the one or the other."""
     if not replace:
         raise SetupError(
             f"{target} is there already. Choose an empty COSIGNET_DATA_DIR; or, if nothing in it "
             "is needed any more, say --replace."
         )
-    with _opened(target, "rw") as current:
-        current.execute("PRAGMA synchronous = FULL")
-        backup.backup(current)
+    with _opened(target, WRITE) as current:
+        current.pragma("synchronous", "FULL")
+        _copy(backup, current)
+
+
+def _copy(original: Raw, copy: Raw) -> None:
+    with copy.backup("main", original, "main") as copying:
+        copying.step()
 
 
 @contextmanager
-def _opened(path: Path, mode: str) -> Generator[sqlite3.Connection]:
+def _opened(path: Path, flags: int) -> Generator[Raw]:
     try:
-        uri = f"{path.resolve().as_uri()}?mode={mode}"
-        opened = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-        with closing(opened):
-            opened.row_factory = sqlite3.Row
-            yield opened
-    except sqlite3.Error as error:
+        with closing(opened(path, flags)) as connection:
+            connection.set_busy_timeout(BUSY_SECONDS * 1000)
+            yield connection
+    except apsw.Error as error:
         raise SetupError(f"{path} cannot be used as Cosignet's database: {error}.") from error
 
 
-def _examine(copy: sqlite3.Connection) -> Contents:
+def _examine(copy: Raw) -> Contents:
     """Look through a whole database and return what it holds.
 
     Raises:
         SetupError: it is damaged.
     """
-    found = copy.execute("PRAGMA integrity_check").fetchone()[0]
+    found: str = copy.pragma("integrity_check")
     if found != "ok" or copy.execute("PRAGMA foreign_key_check").fetchone() is not None:
         raise SetupError(f"The database is damaged: {found}. Use another backup.")
-    applied = {
-        row["name"]: row["sha256"] for row in copy.execute("SELECT * FROM schema_migrations")
-    }
-    row = copy.execute("SELECT * FROM installation").fetchone()
-    return Contents(None if row is None else installation_of(row), applied)
+    applied = dict(copy.execute("SELECT name, sha256 FROM schema_migrations"))
+    row = copy.execute(SELECT).fetchone()
+    return Contents(None if row is None else Installation(*row), applied)

@@ -1,73 +1,48 @@
 """The SQLite file: opened with what durability needs, and locked for one server process."""
 
-import _sqlite3
-import contextlib
-import ctypes
 import fcntl
 import os
 import re
-import sqlite3
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import apsw
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import SqlValue
+from cosignet.server.store.db import Row, SqlValue
+from cosignet.server.store.sqlite_driver import opened
 
 OPENING_SECONDS = 0.1
 """How long one attempt to open waits for other processes that open, recover or change the file."""
 OVERWRITING_SECONDS = 5
-_STATEMENTS_CACHED = 256
 _CHECKPOINT_PAGES = 4_000
 """How much of the log is kept before it is copied into the database (16 MiB): a page that changes
 again and again is copied once."""
 _CLOCK = "clock_ms()"
-_CONFIG_MEMSTATUS = 9
+_RETURNS = " RETURNING "
 _SHARED = " FOR SHARE"
 ANY_TABLE = "any table"
 """Stands for the table of a statement that is none of the usual ones."""
 _CHANGES = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
 _CHANGES_NOTHING = re.compile(r"\s*(?:SELECT|SAVEPOINT|RELEASE)\b")
-_STATEMENT_ERRORS = frozenset(
-    {
-        sqlite3.SQLITE_ERROR,
-        sqlite3.SQLITE_CONSTRAINT,
-        sqlite3.SQLITE_MISMATCH,
-        sqlite3.SQLITE_TOOBIG,
-        sqlite3.SQLITE_RANGE,
-        sqlite3.SQLITE_MISUSE,
-    }
-)
 
 
-def stop_counting_memory() -> None:
-    """Let SQLite not count the memory it takes, if this process's can be told so.
+class _Spelled(NamedTuple):
+    """A statement in SQLite's spelling, and what is known of it."""
 
-    It counts under a lock, each time that it takes some. Nothing may have been opened yet, as it
-    has to be shut down for that (sqlite.org/c3ref/config.html, `SQLITE_CONFIG_MEMSTATUS`).
-    """
-    # No symbols to be found: it is a part of the interpreter, and goes on counting.
-    with contextlib.suppress(AttributeError, OSError):
-        library = ctypes.CDLL(_sqlite3.__file__)
-        configure = library.sqlite3_config
-        library.sqlite3_shutdown()
-        configure(_CONFIG_MEMSTATUS, 0)
-        library.sqlite3_initialize()
-
-
-def statement_is_wrong(error: sqlite3.Error) -> bool:
-    """Whether the statement is at fault, and not the disk, the file or another process.
-
-    After the former SQLite has undone that statement and nothing else; after the latter it may
-    have undone everything (sqlite.org/lang_transaction.html, section 3).
-    """
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return code is None or code & 0xFF in _STATEMENT_ERRORS
+    text: str
+    tells_time: bool
+    """Whether it wants the time after its values."""
+    changed: str
+    """The table that it changes; empty: none."""
+    returns_rows: bool
 
 
 @cache
-def _spelled(sql: str) -> tuple[str, bool, str]:
-    """Spell a statement for SQLite; say if it wants the time after its values, and what it changes.
+def _spelled(sql: str) -> _Spelled:
+    """Spell a statement for SQLite.
 
     Placeholders are bound by number, and `clock_ms()` is one more of them: a function of ours would
     be called back for every row. So the time stands still while a statement runs, too: what it
@@ -75,7 +50,13 @@ def _spelled(sql: str) -> tuple[str, bool, str]:
     """
     highest = max(map(int, re.findall(r"\$(\d+)", sql)), default=0)
     text = re.sub(r"\$(\d+)", r"?\1", sql).replace(_CLOCK, f"?{highest + 1}")
-    return text.replace(_SHARED, ""), _CLOCK in sql, _changed(sql)
+    changed = _changed(sql)
+    return _Spelled(
+        text.replace(_SHARED, ""),
+        tells_time=_CLOCK in sql,
+        changed=changed,
+        returns_rows=changed in ("", ANY_TABLE) or _RETURNS in sql,
+    )
 
 
 def _changed(sql: str) -> str:
@@ -86,6 +67,22 @@ def _changed(sql: str) -> str:
     return "" if _CHANGES_NOTHING.match(sql) else ANY_TABLE
 
 
+class _Row(tuple[Any, ...]):
+    """A row as `Row` says; a class of its own for each list of columns."""
+
+    __slots__ = ()
+    places: ClassVar[dict[str, int]]
+
+    def __getitem__(self, column: str) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().__getitem__(self.places[column])
+
+
+@cache
+def _row_with(columns: tuple[str, ...]) -> type[_Row]:
+    places = {name: place for place, name in enumerate(columns)}
+    return type("_Row", (_Row,), {"__slots__": (), "places": places})
+
+
 class Connection:
     """A connection on which statements run inline."""
 
@@ -94,20 +91,17 @@ class Connection:
 
         Raises:
             SetupError: the file system cannot hold a write-ahead log.
-            sqlite3.Error: it cannot be opened, or is no database.
+            apsw.Error: it cannot be opened, or is no database.
         """
         self._clock = clock
         self.told = 0
         """What `clock_ms()` was, the last time that a statement wanted it."""
         self.changed: set[str] = set()
         """The tables that statements have changed since somebody emptied this."""
-        self.raw = sqlite3.connect(
-            path,
-            timeout=OPENING_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=_STATEMENTS_CACHED,
-        )
+        self.raw = opened(path)
+        self._cursor = self.raw.cursor()
+        self._rows: dict[str, type[_Row]] = {}
+        """What the rows of a statement are; each names its columns, so that they stay the same."""
         try:
             self._set_up(read_only=read_only)
         except BaseException:
@@ -115,30 +109,45 @@ class Connection:
             raise
 
     def _set_up(self, *, read_only: bool) -> None:
-        self.raw.row_factory = sqlite3.Row
-        if self.raw.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        self.raw.set_busy_timeout(int(OPENING_SECONDS * 1000))
+        if self.raw.pragma("journal_mode", "WAL") != "wal":
             raise SetupError("The database's file system has no shared memory; use a local disk.")
         # FULL syncs the write-ahead log at every commit; NORMAL loses acknowledged decisions.
-        self.raw.execute("PRAGMA synchronous = FULL")
-        self.raw.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        self.raw.pragma("synchronous", "FULL")
+        self.raw.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
         # Else each insertion of several rows makes, fills and removes a file: how to undo it alone.
-        self.raw.execute("PRAGMA temp_store = MEMORY")
-        self.raw.execute("PRAGMA foreign_keys = ON")
-        self.raw.execute("PRAGMA trusted_schema = OFF")
+        self.raw.pragma("temp_store", "MEMORY")
+        self.raw.pragma("foreign_keys", "ON")
+        self.raw.pragma("trusted_schema", "OFF")
         if read_only:
-            self.raw.execute("PRAGMA query_only = ON")
+            self.raw.pragma("query_only", "ON")
         # From here on nothing may block the event loop.
-        self.raw.execute("PRAGMA busy_timeout = 0")
+        self.raw.set_busy_timeout(0)
 
-    def run(self, sql: str, values: tuple[SqlValue, ...]) -> sqlite3.Cursor:
-        """Run one statement."""
-        text, tells_time, changed = _spelled(sql)
+    def run(self, sql: str, values: tuple[SqlValue, ...] = ()) -> list[Row]:
+        """Run one statement to its end, and return its rows."""
+        text, tells_time, changed, returns_rows = _spelled(sql)
         if changed:
             self.changed.add(changed)
         if tells_time:
             self.told = self._clock()
             values = (*values, self.told)
-        return self.raw.execute(text, values)
+        cursor = self._cursor.execute(text, values)
+        if not returns_rows:
+            return []
+        row = self._rows.get(text)
+        if row is None:
+            try:
+                row = _row_with(tuple(name for name, _ in cursor.get_description()))
+            except apsw.ExecutionCompleteError:  # there are no rows
+                return []
+            self._rows[text] = row
+        return [row(values) for values in cursor]
+
+    @property
+    def changes(self) -> int:
+        """How many rows the last statement changed that changes any."""
+        return self.raw.changes()
 
     @property
     def version(self) -> int:
@@ -146,7 +155,8 @@ class Connection:
 
         Its own commits do not count (sqlite.org/pragma.html#pragma_data_version).
         """
-        return self.raw.execute("PRAGMA data_version").fetchone()[0]
+        [[version]] = self._cursor.execute("PRAGMA data_version")
+        return version
 
     def overwrite_failed_commit(self) -> None:
         """Commit something of no meaning over what a failed commit left in the write-ahead log.
@@ -155,10 +165,10 @@ class Connection:
         shared memory does not name them, but the recovery after a crash reads the log itself and
         would bring the commit back. The next commit overwrites it; so there is one at once.
         """
-        number = self.raw.execute("PRAGMA user_version").fetchone()[0]
-        self.raw.execute(f"PRAGMA busy_timeout = {OVERWRITING_SECONDS * 1000}")
-        self.raw.execute(f"PRAGMA user_version = {(number + 1) % 2**31}")
-        self.raw.execute("PRAGMA busy_timeout = 0")
+        number: int = self.raw.pragma("user_version")
+        self.raw.set_busy_timeout(OVERWRITING_SECONDS * 1000)
+        self.raw.pragma("user_version", (number + 1) % 2**31)
+        self.raw.set_busy_timeout(0)
 
 
 def hold_exclusively(path: Path) -> int:

@@ -2,16 +2,18 @@
 
 import asyncio
 import re
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Set
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
+import apsw
+
 from cosignet.core.errors import Unavailable
 from cosignet.server.store.db import Found, Row, SqlValue
-from cosignet.server.store.sqlite_file import ANY_TABLE, Connection, statement_is_wrong
+from cosignet.server.store.sqlite_driver import statement_is_wrong
+from cosignet.server.store.sqlite_file import ANY_TABLE, Connection
 
 FOUND_MAX = 512
 """How many values a reader keeps of one statement."""
@@ -35,7 +37,7 @@ class Others:
     def exclude(self) -> None:
         """Learn that the thread is about to commit on the writing connection: it holds the lock."""
         self._is_behind = self.have_committed()
-        with suppress(sqlite3.Error):
+        with suppress(apsw.Error):
             self._read_version = self._reading.version
         self._is_excluded = True
 
@@ -48,7 +50,7 @@ class Others:
         """Whether something is committed, most likely by our thread, which has yet to tell."""
         try:
             return self._is_excluded and self._reading.version != self._read_version
-        except sqlite3.Error:
+        except apsw.Error:
             return False
 
     def have_committed(self) -> bool:
@@ -56,7 +58,7 @@ class Others:
         was_behind, self._is_behind = self._is_behind, False
         try:
             is_ahead = self._is_changed() if self._is_excluded else self._is_beside()
-        except sqlite3.Error:
+        except apsw.Error:
             return True
         return was_behind or is_ahead
 
@@ -85,8 +87,8 @@ class SqliteReader:
     async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
         """Return all rows."""
         try:
-            return self._connection.run(sql, values).fetchall()
-        except sqlite3.Error as error:
+            return self._connection.run(sql, values)
+        except apsw.Error as error:
             if statement_is_wrong(error):
                 raise
             raise Unavailable("the database cannot be read") from error

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable
+
+import apsw
 
 from cosignet.core.errors import Unavailable
 from cosignet.server.store.additions import Addition, Additions, one_row
 from cosignet.server.store.db import Found, Lockable, Row, SqlValue
-from cosignet.server.store.sqlite_file import Connection, statement_is_wrong
+from cosignet.server.store.sqlite_driver import statement_is_wrong
+from cosignet.server.store.sqlite_file import Connection
 
 log = logging.getLogger("cosignet")
 
@@ -62,16 +64,17 @@ class SqliteTransaction:
         self._connection = connection
         self.group = group
         self._is_undoable = not refuses_first
-        self._changes_before = connection.raw.total_changes
+        self._changes_before = connection.raw.total_changes()
         self._notifications: list[tuple[str, str]] = []
 
     async def execute(self, sql: str, *values: SqlValue) -> int:
         """Run a statement and return how many rows it changed."""
-        return self.run(sql, values)[0]
+        self.run(sql, values)
+        return self._connection.changes
 
     async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
         """Return all rows, those of `RETURNING` included."""
-        return self.run(sql, values)[1]
+        return self.run(sql, values)
 
     async def fetch_one(self, sql: str, *values: SqlValue) -> Row | None:
         """Return the first row, if any."""
@@ -86,8 +89,8 @@ class SqliteTransaction:
     async def changed_at(self, sql: str, *values: SqlValue) -> int | None:
         """Run an UPDATE of one row at most; return what its `clock_ms()` was, if there was one."""
         # We have told the time: `RETURNING` would take a third as long as all the rest of it.
-        changed, _ = self.run(sql, values)
-        return self._connection.told if changed else None
+        self.run(sql, values)
+        return self._connection.told if self._connection.changes else None
 
     def append(self, insertion: str, *values: SqlValue) -> None:
         """Insert a row; at once, which here costs least."""
@@ -100,15 +103,14 @@ class SqliteTransaction:
         """Wake the listeners of a topic, once this transaction is durable."""
         self._notifications.append((topic, key))
 
-    def run(self, sql: str, values: tuple[SqlValue, ...] = ()) -> tuple[int, list[Row]]:
-        """Run a statement to its end and return how many rows it changed, and those it returned.
+    def run(self, sql: str, values: tuple[SqlValue, ...] = ()) -> list[Row]:
+        """Run a statement to its end and return the rows it returned.
 
         A wrong one fails alone; a failing disk fails the whole group.
         """
         try:
-            cursor = self._connection.run(sql, values)
-            return cursor.rowcount, cursor.fetchall()
-        except sqlite3.Error as error:
+            return self._connection.run(sql, values)
+        except apsw.Error as error:
             if statement_is_wrong(error):
                 raise
             self.group.broken = True
@@ -137,10 +139,10 @@ class SqliteTransaction:
     def _undo(self) -> None:
         """Roll back to where this savepoint began; if that fails, nobody's commit may happen."""
         if not self._is_undoable:
-            self.group.broken |= self._connection.raw.total_changes != self._changes_before
+            self.group.broken |= self._connection.raw.total_changes() != self._changes_before
             return
         try:
             self._connection.raw.execute("ROLLBACK TO one")
             self._connection.raw.execute("RELEASE one")
-        except (sqlite3.Error, MemoryError):
+        except (apsw.Error, MemoryError):
             self.group.broken = True

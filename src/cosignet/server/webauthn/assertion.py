@@ -9,8 +9,8 @@ from cosignet.server.webauthn.authenticator_data import (
     verify_flags,
 )
 from cosignet.server.webauthn.client_data import GET, verify_client_data
-from cosignet.server.webauthn.encoding import as_object, bytes_member
-from cosignet.server.webauthn.envelope import parse_envelope
+from cosignet.server.webauthn.encoding import bytes_member
+from cosignet.server.webauthn.envelope import members_of, parse_envelope
 from cosignet.server.webauthn.errors import (
     AlgorithmChanged,
     BackupEligibilityChanged,
@@ -23,11 +23,7 @@ from cosignet.server.webauthn.errors import (
     UserHandleMissing,
 )
 from cosignet.server.webauthn.keys import parse_public_key, verify_signed
-from cosignet.server.webauthn.malformed import (
-    AttestedDataInAssertion,
-    CredentialNotObject,
-    UserHandleLength,
-)
+from cosignet.server.webauthn.malformed import AttestedDataInAssertion, UserHandleLength
 from cosignet.server.webauthn.types import (
     USER_HANDLE_MAX,
     Assertion,
@@ -43,10 +39,7 @@ def credential_id(value: object) -> bytes:
     Raises:
         CeremonyMalformed: a subclass says what, its `field` says where.
     """
-    members = as_object(value)
-    if members is None:
-        raise CredentialNotObject
-    return bytes_member(members, "rawId", "rawId")
+    return bytes_member(members_of(value), "rawId", "rawId")
 
 
 def parse_assertion(value: object) -> Assertion:

@@ -12,15 +12,25 @@ from cosignet.server.webauthn.malformed import (
 from cosignet.server.webauthn.types import CREDENTIAL_ID_MAX
 
 
+def members_of(value: object) -> dict[str, object]:
+    """Return the members of a PublicKeyCredential's JSON.
+
+    Raises:
+        CredentialNotObject: it has none.
+    """
+    members = as_object(value)
+    if members is None:
+        raise CredentialNotObject
+    return members
+
+
 def parse_envelope(value: object) -> tuple[bytes, dict[str, object]]:
     """Return the credential id and the `response` object of a PublicKeyCredential's JSON.
 
     Raises:
         CeremonyMalformed: a subclass says what, its `field` says where.
     """
-    members = as_object(value)
-    if members is None:
-        raise CredentialNotObject
+    members = members_of(value)
     kind = text_member(members, "type", "type")
     if kind != "public-key":
         raise TypeNotPublicKey(field="type")

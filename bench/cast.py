@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import Any
+from urllib.parse import urlsplit
 
-from tests.people import PAYLOAD, Person, close_clients, host_of
+from tests.people import PAYLOAD, Person, close_clients
 
 from bench.load import get, post, send
 from bench.servers import Running
@@ -43,9 +44,14 @@ class Cast:
         """The owner; everybody has the same private key, so that a floor needs no more than one."""
         return self.people[0]
 
+    @property
+    def _host(self) -> dict[str, str]:
+        """What browsers and HTTP libraries say: with the port, if it is not the usual one."""
+        return {"host": urlsplit(self.person.url).netloc}
+
     def as_program(self, key: str = "") -> dict[str, str]:
         """Return the headers of a program, with the cast's own key or another one."""
-        return {**host_of(self.person.url), "x-api-key": key or self.key}
+        return {**self._host, "x-api-key": key or self.key}
 
     def example(self) -> bytes:
         """Return a request that asks the owner."""
@@ -88,8 +94,7 @@ class Cast:
         return post("/api/confirmations", _json(body), self.as_program())
 
     def _as_page(self, id_: str, step: str, body: dict[str, Any]) -> bytes:
-        headers = {"origin": self.person.url, "sec-fetch-site": "same-origin"}
-        headers |= host_of(self.person.url)
+        headers = {"origin": self.person.url, "sec-fetch-site": "same-origin", **self._host}
         return post(f"/confirm/{id_}/{step}", _json(body), headers)
 
 

@@ -213,6 +213,8 @@ def test_little_room_few_descriptors_and_old_programs_are_found(
     assert found_on(tmp_path)["descriptors"].result == "WARN"
     monkeypatch.setattr(machine.sqlite_driver, "version", lambda: (3, 51, 2))
     assert found_on(tmp_path)["sqlite"].result == "FAIL"
+    monkeypatch.setattr(machine.sqlite_driver, "version", lambda: (3, 51, 3))
+    assert found_on(tmp_path)["sqlite"].result == "OK"
     monkeypatch.setattr(machine, "PYTHON_MIN", (9, 0))
     assert found_on(tmp_path)["python"].result == "FAIL"
 

@@ -903,6 +903,8 @@ def test_the_writer_syncs_every_commit_and_the_reader_cannot_write(
             for name, wanted in (settings | extra).items():
                 found = connection.raw.execute(f"PRAGMA {name}").fetchone()[0]
                 assert found == wanted, name
+            # A negative value asks for what is set.
+            assert connection.raw.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
         with pytest.raises(Unavailable):
             await database.reader.fetch("INSERT INTO things (name) VALUES ('x')")
 

@@ -71,14 +71,6 @@ def _measure(size: Size, folder: Path, only: str) -> None:
                 "calls of an MCP tool": lambda: calls(bench),
             },
         )
-        with bench.bare() as below:
-            loads += _print_rows(
-                only,
-                {
-                    "bare server: creations": below.creations,
-                    "bare server: approvals": below.approvals,
-                },
-            )
         generator = bench.generator()
     loads += _print_rows(
         only,

@@ -4,16 +4,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bench.cast import Cast
 from bench.load import Slice, send
-from bench.servers import Running, bare, blank, cosignet, floor
+from bench.servers import Running, blank, cosignet, floor
 
 POLLED = 100
 """How many confirmations are polled at a time."""
@@ -108,12 +108,6 @@ class Bench:
     cast: Cast
     size: Size
     folder: Path
-
-    @contextmanager
-    def bare(self) -> Generator["Bench"]:
-        """Measure a bare server instead of Cosignet while the block runs: the same requests."""
-        with bare(self.folder, self.cast.server) as running:
-            yield replace(self, cast=replace(self.cast, server=running, asked={}))
 
     def creations(self) -> Load:
         """Durable creations; the floor reads the same JSON and answers a constant."""

@@ -85,16 +85,6 @@ def blank(folder: Path) -> Generator[Running]:
 
 
 @contextmanager
-def bare(folder: Path, like: Running) -> Generator[Running]:
-    """Run a bare server (see `bench.bare`), for people another one knows, while the block runs."""
-    port = _free_port()
-    database = Path(like.settings["COSIGNET_DATA_DIR"]) / "cosignet.db"
-    program = ["bench.bare", str(port), str(folder), str(database), like.public_url]
-    with _running(program, port, folder / "bare.stderr", {}) as running:
-        yield running
-
-
-@contextmanager
 def postgres_floor(folder: Path, url: str, like: str, answer: bytes) -> Generator[Running]:
     """Run the floor on PostgreSQL (see `bench.postgres_floor`) while the block runs."""
     answer_file = folder / "postgres.answer"

@@ -19,8 +19,6 @@ FIGURES = (
     "reads, approved",
     "approvals ",
     "calls of an MCP tool",
-    "bare server: creations",
-    "bare server: approvals",
     "approval to included, p99",
     "memory, after all this",
     "deliveries",

@@ -21,7 +21,7 @@ _CHECKPOINT_PAGES = 4_000
 """How much of the log is kept before it is copied into the database (16 MiB): a page that changes
 again and again is copied once."""
 _CLOCK = "clock_ms()"
-_RETURNS = " RETURNING "
+_RETURNS = "RETURNING"
 _SHARED = " FOR SHARE"
 ANY_TABLE = "any table"
 """Stands for the table of a statement that is none of the usual ones."""

@@ -92,9 +92,6 @@ def _log_figures(size: Size, folder: Path) -> dict[str, Callable[[], Load | Cost
     )
     return {
         "log: numbered by 1": lambda: log.numbered(folder, **one),
-        "log: 1, nothing around": lambda: log.alone(
-            folder, batches=size.log_batches[0], pairs=size.log_pairs
-        ),
         "log: numbered by 100": lambda: log.numbered(folder, **hundred),
         "log: numbered by 1,000": lambda: log.numbered(folder, **thousand),
         "log: published by 1,000": lambda: log.published(folder, **thousand),

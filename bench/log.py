@@ -1,27 +1,24 @@
 """The log's figures: leaves a second and proofs, without HTTP; and how soon one is included."""
 
-import asyncio
 import hashlib
 import json
 import secrets
 import statistics
 import time
 from collections.abc import AsyncGenerator, Generator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 import apsw
 import uvloop
 
 from bench.figures import Bench, Cost, Load
 from bench.load import Slice, get, send
-from cosignet.core.merkle import HASH_BYTES, leaf_hash
-from cosignet.core.tile import Tile, edge_of, grow
+from cosignet.core.merkle import HASH_BYTES
+from cosignet.core.tile import Tile, grow
 from cosignet.server import tree
 from cosignet.server.app import now_ms
 from cosignet.server.config import read_config
@@ -30,11 +27,7 @@ from cosignet.server.runtime import Runtime
 from cosignet.server.services import sequence
 from cosignet.server.services.publish import publish
 from cosignet.server.services.sequence import Sequencer
-from cosignet.server.store import leaves, log_state, log_tiles, organisations
-from cosignet.server.store.db import Transaction
-from cosignet.server.store.sqlite import SqliteDatabase
-from cosignet.server.store.sqlite_file import Connection
-from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
+from cosignet.server.store import leaves, log_tiles, organisations
 
 ENTRY_BYTES, OPENING_BYTES = 150, 600
 """About as much as an approval's have."""
@@ -87,7 +80,7 @@ def numbered(folder: Path, *, batch: int, batches: int, pairs: int) -> Load:
     """Leaves that get a number, hashes and tiles, durably; the floor only inserts such leaves.
 
     Each batch is one transaction and one synced commit, here as there, in files that have as much
-    in them.
+    in them. Many are pending, and the sequencer takes one after the other.
     """
 
     async def work() -> Load:
@@ -104,49 +97,15 @@ def numbered(folder: Path, *, batch: int, batches: int, pairs: int) -> Load:
     return uvloop.run(work())
 
 
-def alone(folder: Path, *, batches: int, pairs: int) -> Load:
-    """The statements that number one leaf, and a commit off the event loop, with nothing around."""
-
-    async def work() -> Load:
-        load = Load(0.5, [], [])
-        async with opened(folder) as rt:
-            with bare(folder) as floor:
-                for _ in range(pairs):
-                    await add(rt, batches)
-                    load.ours.append(await _alone(rt, batches))
-                    load.floor.append(_inserted(floor, 1, batches))
-        return load
-
-    return uvloop.run(work())
-
-
-async def _alone(rt: Runtime, count: int) -> Slice:
-    state = await log_state.get(rt.database.reader)
-    edge = await log_tiles.get(rt.database.reader, edge_of(state.size))
-    [file] = await rt.database.reader.fetch("SELECT file FROM pragma_database_list")
-    connection = Connection(Path(file["file"]), clock=now_ms, read_only=False)
-    tx = cast(Transaction, SqliteTransaction(Group(), connection, refuses_first=True))
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1) as thread, closing(connection.raw):
-        began = time.perf_counter()
-        for size in range(state.size, state.size + count):
-            connection.raw.execute("BEGIN IMMEDIATE")
-            [(_, leaf)] = await leaves.number(tx, start=size, limit=1)
-            tiles, edge = grow(size, edge, [leaf_hash(leaf)])
-            await log_tiles.put(tx, tiles)
-            await log_state.advance(tx, state.epoch, old=size, new=size + 1)
-            await loop.run_in_executor(thread, SqliteDatabase.sync, connection.raw)
-        seconds = time.perf_counter() - began
-    return Slice([b""] * count, seconds, 0)
-
-
 async def _numbered(sequencer: Sequencer, batch: int, batches: int) -> Slice:
     before, sequence.BATCH_MAX = sequence.BATCH_MAX, batch
+    end = sequencer.size + batch * batches
     began = time.perf_counter()
-    for _ in range(batches):
-        assert await sequencer.take() == batch
+    while sequencer.size < end:
+        assert await sequencer.take()
     seconds = time.perf_counter() - began
     sequence.BATCH_MAX = before
+    assert sequencer.size == end
     return Slice([b""] * (batch * batches), seconds, 0)
 
 
@@ -187,9 +146,9 @@ def published(folder: Path, *, batch: int, batches: int, pairs: int) -> Load:
             assert sequencer is not None
             with bare(folder) as floor:
                 for _ in range(pairs):
-                    await add(rt, batch * batches)
                     seconds = 0.0
                     for _ in range(batches):
+                        await add(rt, batch)
                         seconds += (await _numbered(sequencer, batch, 1)).seconds
                         began = time.perf_counter()
                         assert await publish(rt, sequencer.epoch) == batch

@@ -29,6 +29,7 @@ from cosignet.server.secret import check_ed25519
 from cosignet.server.services import sequence
 from cosignet.server.services.publish import publish
 from cosignet.server.store import leaves, log_heads, log_state, log_tiles, organisations
+from cosignet.server.store.db import Step, Transaction
 
 ROOTS = [bytes.fromhex(root) for root in CASES["inclusion"]["all"]["want"]["roots"]]
 """Of the trees of 1, 2, … of these entries, by Node."""
@@ -144,17 +145,14 @@ async def stopped_at(
             end()
 
     database = book.rt.database
-    transaction = database.transaction
+    transaction, repeat = database.transaction, database.repeat
 
     class Watched:
         def __init__(self) -> None:
             self.block = transaction()
 
         async def __aenter__(self) -> Any:
-            self.tx = await self.block.__aenter__()
-            for name in ("execute", "fetch"):
-                setattr_step(self.tx, name, pass_)
-            return self.tx
+            return watched(await self.block.__aenter__(), pass_)
 
         async def __aexit__(self, *error: Any) -> None:
             if error[0] is None:
@@ -167,6 +165,15 @@ async def stopped_at(
             if error[0] is None:
                 pass_()  # after it
 
+    async def watched_repeat(step: Step) -> None:
+        async def watched_step(tx: Transaction) -> bool:
+            is_more = await step(watched(tx, pass_))
+            pass_()  # before the commit
+            return is_more
+
+        await repeat(watched_step)
+        pass_()  # after it
+
     remember = book.rt.log.remembered.write
 
     def remember_step(note: str) -> None:
@@ -176,12 +183,20 @@ async def stopped_at(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "transaction", lambda **_: Watched())
+        patch.setattr(database, "repeat", watched_repeat)
         patch.setattr(book.rt.log.remembered, "write", remember_step)
         try:
             await work()
         except Stop:
             return False
     return True
+
+
+def watched(tx: Any, pass_: Callable[[], None]) -> Any:
+    """Return the transaction, which from here on passes a step with each statement."""
+    for name in ("execute", "execute_each", "fetch"):
+        setattr_step(tx, name, pass_)
+    return tx
 
 
 def setattr_step(tx: Any, name: str, pass_: Callable[[], None]) -> None:

@@ -27,7 +27,7 @@ from tests.server.together import SECONDS, Disk, background, eventually
 from tests.sqlite import Rows, note, opening_with
 
 from cosignet.core.errors import Refusal, Unavailable
-from cosignet.server.store import sqlite
+from cosignet.server.store import sqlite_writer
 from cosignet.server.store.db import Unobserved
 from cosignet.server.store.sqlite import SqliteDatabase, SqliteTransaction
 from cosignet.server.store.sqlite_driver import Raw
@@ -333,7 +333,7 @@ def test_a_full_disk_is_503_for_all_that_write_and_ends_without_a_restart(
     live: Live, disk: Disk, program: Program, alex: Person
 ) -> None:
     asked = program.ask(alex.username)["id"]
-    writer = live.database._writer
+    writer = live.database._writer.connection
     assert writer is not None
     pages = writer.raw.execute("PRAGMA page_count").fetchone()[0]
     writer.raw.execute(f"PRAGMA max_page_count = {pages}")
@@ -415,7 +415,7 @@ class OtherWriter:
 def test_while_another_process_writes_transactions_wait_and_the_rest_goes_on(
     live: Live, disk: Disk, program: Program, alex: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_ATTEMPTS", 100_000)
+    monkeypatch.setattr(sqlite_writer, "BUSY_ATTEMPTS", 100_000)
     asked = program.ask(alex.username)["id"]
     with background() as start, OtherWriter(live):
         begun, wanted = disk.reached, disk.wanted
@@ -432,13 +432,13 @@ def test_while_another_process_writes_transactions_wait_and_the_rest_goes_on(
 def test_a_process_that_writes_for_ever_costs_503_and_only_the_first_waits_for_it(
     live: Live, disk: Disk, program: Program, alex: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_ATTEMPTS", 20)
+    monkeypatch.setattr(sqlite_writer, "BUSY_ATTEMPTS", 20)
     pauses = 0
     sleep = asyncio.sleep
 
     async def counted(seconds: float) -> None:
         nonlocal pauses
-        pauses += seconds == sqlite.BUSY_PAUSE_SECONDS
+        pauses += seconds == sqlite_writer.BUSY_PAUSE_SECONDS
         await sleep(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", counted)
@@ -613,7 +613,7 @@ def test_a_client_that_leaves_while_another_process_writes_gives_its_turn_back(
         other = Rows(tmp_path / "store.db")
         other.execute("BEGIN IMMEDIATE")
         leavers = [asyncio.create_task(put(database, name)) for name in "ab"]
-        await asyncio.sleep(3 * sqlite.BUSY_PAUSE_SECONDS)
+        await asyncio.sleep(3 * sqlite_writer.BUSY_PAUSE_SECONDS)
         for leaver in leavers:
             leaver.cancel()
         await asyncio.gather(*leavers, return_exceptions=True)
@@ -855,8 +855,8 @@ def failing_statements(database: SqliteDatabase, start: str, error: Exception) -
             raise error
         return True
 
-    assert database._writer is not None
-    for connection in (database._writer, database._read_connection):
+    assert database._writer.connection is not None
+    for connection in (database._writer.connection, database._read_connection):
         cast(apsw.Connection, connection.raw).set_exec_trace(trace)
     with opening_with(lambda connection: connection.set_exec_trace(trace)):
         yield
@@ -896,7 +896,7 @@ def test_the_writer_syncs_every_commit_and_the_reader_cannot_write(
                 await put(database, "refused")
             database.sync = SqliteDatabase.sync
             await put(database, "kept")
-        writer, reader = database._writer, database._read_connection
+        writer, reader = database._writer.connection, database._read_connection
         assert writer is not None
         settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 0}
         for connection, extra in ((writer, {"query_only": 0}), (reader, {"query_only": 1})):
@@ -979,8 +979,8 @@ def test_rows_that_come_together_are_one_statement_and_one_sync_or_two_where_the
         statements: list[str] = []
         async with database.transaction() as tx:
             tx.append(INTO_THINGS, "first")
-        assert database._writer is not None
-        note(database._writer.raw, statements.append)
+        assert database._writer.connection is not None
+        note(database._writer.connection.raw, statements.append)
         appending = (database.append(INTO_THINGS, str(number)) for number in range(rows))
         assert await asyncio.gather(*appending) == [True] * rows
         assert len(await names(database)) == rows + 1
@@ -1041,21 +1041,24 @@ def test_an_appended_row_that_is_wrong_lets_nobody_succeed(tmp_path: Path) -> No
     with_database(tmp_path, scenario)
 
 
-def test_what_sqlite_has_undone_by_itself_is_acknowledged_to_nobody(tmp_path: Path) -> None:
+def test_what_sqlite_has_undone_by_itself_is_acknowledged_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As it does when the disk is full, say. To have nothing left to commit is no success."""
 
     async def scenario(database: SqliteDatabase) -> None:
-        begin = database._begin
+        begin = database._writer.begin
 
-        async def begin_and_undo(connection: Connection) -> None:
-            await begin(connection)
+        async def begin_and_undo() -> tuple[Connection, int]:
+            connection, version = await begin()
             connection.raw.execute("ROLLBACK")
+            return connection, version
 
-        database._begin = begin_and_undo
+        monkeypatch.setattr(database._writer, "begin", begin_and_undo)
         with pytest.raises(Unavailable):
             async with database.transaction(refuses_first=True):
                 pass
-        database._begin = begin
+        monkeypatch.undo()
         await put(database, "after")
         assert await names(database) == {"after"}
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines import Refused
 from tests.server.logbook import ROOTS, Book, on_log, opened, stopped_at
 
 from cosignet.core.errors import SetupError, Unavailable
@@ -20,7 +19,7 @@ from cosignet.server.secret import SigningKey
 from cosignet.server.services import follow, publish, sequence
 from cosignet.server.services.follow import Follower
 from cosignet.server.store import leaves, log_heads, log_state, log_tiles
-from cosignet.server.store.db import SqlValue
+from cosignet.server.store.db import Reader, SqlValue
 
 
 async def change(book: Book, sql: str, *values: SqlValue) -> int:
@@ -272,26 +271,35 @@ def test_who_was_overtaken_changes_nothing_any_more(tmp_path: Path) -> None:
     on_log(tmp_path / "log", work)
 
 
+@pytest.mark.engine("postgres")
 def test_who_is_overtaken_between_two_statements_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fence itself: the condition in the last UPDATE, not the look before it."""
-
-    async def always(*_: object) -> bool:
-        return True
+    """The other node numbers the very leaves that this one has just found."""
+    oldest = leaves.oldest
 
     async def work(book: Book) -> None:
-        async with sequence.elected(book.rt) as old:
-            assert old is not None
-            async with book.rt.database.transaction() as tx:
-                await log_state.take_over(tx)
+        async def overtaken(reader: Reader, most: int) -> list[leaves.Pending]:
+            found = await oldest(reader, most)
+            monkeypatch.undo()
+            async with opened(tmp_path / "log") as other:
+                async with other.rt.database.transaction() as tx:
+                    state = await log_state.take_over(tx)
+                claim = await other.rt.database.claim(1)
+                assert claim is not None
+                second = sequence.Sequencer(other.rt, claim, epoch=state.epoch, size=0, edge={})
+                assert await second.take() == 10
+                await claim.release()
+            return found
+
+        async with sequence.elected(book.rt) as first:
+            assert first is not None
             await book.add(*range(10))
-            monkeypatch.setattr(log_state, "hold", always)
+            monkeypatch.setattr(leaves, "oldest", overtaken)
             with pytest.raises(Unavailable, match="another node"):
-                await old.take()
-        monkeypatch.undo()
-        assert (await log_state.get(book.rt.database.reader)).size == 0
+                await first.take()
         assert await book.keep() == 10
+        assert await book.check() == 10
 
     on_log(tmp_path / "log", work)
 
@@ -304,7 +312,7 @@ def test_a_tree_that_somebody_else_has_grown_is_not_written_over(tmp_path: Path)
             await old.take()
             old.size, old._edge = 0, {}  # as if it had missed that
             await book.add(*range(10, 15))
-            with pytest.raises(Refused):
+            with pytest.raises(LogRefuses, match="has grown"):
                 await old.take()
         assert await book.keep() == 15
         await book.check()

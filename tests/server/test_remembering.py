@@ -60,8 +60,8 @@ def number_in(row: Row) -> int:
 def questions(database: SqliteDatabase) -> list[str]:
     """Return where every statement is noted that a reader or the writer runs from now on."""
     seen: list[str] = []
-    assert database._writer is not None
-    note(database._writer.raw, lambda text: seen.append(f"writer: {text}"))
+    assert database._writer.connection is not None
+    note(database._writer.connection.raw, lambda text: seen.append(f"writer: {text}"))
     note(database._read_connection.raw, seen.append)
     return seen
 
@@ -153,7 +153,7 @@ def test_while_the_writing_connection_is_gone_nothing_is_remembered(
     async def scenario(database: SqliteDatabase) -> None:
         assert await found(database, THINGS) == 0
         monkeypatch.setattr(database, "sync", fail)
-        monkeypatch.setattr(database, "_open_writer", fail)
+        monkeypatch.setattr(database._writer, "open", fail)
         with pytest.raises(Unavailable):
             await database.append(INTO_THINGS, "lost")
         other = other_process(tmp_path)
@@ -270,8 +270,8 @@ def test_a_writing_connection_that_cannot_be_asked_keeps_nobody_from_reading(
 ) -> None:
     async def scenario(database: SqliteDatabase) -> None:
         assert await found(database, THINGS) == 0
-        assert database._writer is not None
-        database._writer.raw.close()
+        assert database._writer.connection is not None
+        database._writer.connection.raw.close()
         other = other_process(tmp_path)
         other.execute("INSERT INTO things VALUES ('beside')")
         other.close()

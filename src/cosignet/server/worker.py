@@ -29,9 +29,7 @@ SWEEP_SECONDS = 1.0
 SHARE_SECONDS = 5.0
 """So old are the figures of another process at most."""
 BATCH_SECONDS = 0.2
-"""How often the log takes what is pending …"""
-BATCH_AT_ONCE = 1_000
-"""… unless it was as much as this; then it goes on at once."""
+"""How often the log takes what is pending, unless that is more than it takes at once."""
 ELECTION_SECONDS = 1.0
 """How often a node that does not keep the log asks whether somebody still does."""
 SAID_AGAIN = Rate(1, 60)
@@ -139,7 +137,7 @@ async def _keep(rt: Runtime, sequencer: Sequencer) -> None:
     while True:
         count = await sequencer.take()
         await publish.publish(rt, sequencer.epoch)
-        if count < BATCH_AT_ONCE:
+        if count < sequence.BATCH_MAX:
             await asyncio.sleep(BATCH_SECONDS)
 
 

@@ -6,7 +6,7 @@ keeps others from changing the rows it found until the transaction ends; SQLite,
 writer, leaves it out.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -92,6 +92,10 @@ class Transaction(Reader, Protocol):
         """Run a statement and return how many rows it changed."""
         ...
 
+    async def execute_each(self, sql: str, rows: Iterable[tuple[SqlValue, ...]]) -> None:
+        """Run a statement for each of several rows of values."""
+        ...
+
     async def changed_at(self, sql: str, *values: SqlValue) -> int | None:
         """Run an UPDATE of one row at most; return what its `clock_ms()` was, or None: no such row.
 
@@ -117,6 +121,10 @@ class Transaction(Reader, Protocol):
     def notify(self, topic: str, key: str) -> None:
         """Wake the listeners of a topic, once this transaction is durable."""
         ...
+
+
+Step: TypeAlias = Callable[[Transaction], Coroutine[Any, Any, bool]]
+"""Changes something, waits for nothing but its transaction; says whether to go on with another."""
 
 
 class Claim(Protocol):
@@ -173,6 +181,18 @@ class Database(Protocol):
             Unavailable: it could not begin, or could not be made durable. Nothing of it is visible;
                 on SQLite nothing ever will be. On PostgreSQL, if the connection was lost while it
                 was being committed, only the next read tells.
+        """
+        ...
+
+    async def repeat(self, step: Step) -> None:
+        """Take a step in a transaction of its own, and others, perhaps, while it says to go on.
+
+        Returns when all of them are durable. On SQLite they run in the thread that commits: the
+        event loop goes on, and nobody else writes meanwhile.
+
+        Raises:
+            Unavailable: as `transaction` does. What a step raises is raised here, too. Nothing of
+                the step that failed is visible; the ones before it are durable.
         """
         ...
 

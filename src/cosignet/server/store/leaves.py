@@ -1,6 +1,8 @@
 """Leaves of the transparency log: written with what they tell of, numbered by the sequencer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cosignet.core.leaf import ENTRY_BYTES_MAX
 from cosignet.server.store.db import Reader, Row, Transaction
@@ -27,6 +29,15 @@ class Leaf:
     entry: bytes
     opening: str = field(repr=False)
     index: int | None
+
+
+class Pending(NamedTuple):
+    """A leaf that has no number yet; the order of these is the one in which they are numbered."""
+
+    created_at: int
+    subject: str
+    kind: str
+    entry: bytes
 
 
 def append(tx: Transaction, leaf: NewLeaf) -> None:
@@ -74,20 +85,22 @@ async def pending(reader: Reader, most: int) -> int:
     return 0 if row is None else row["found"]
 
 
-async def number(tx: Transaction, *, start: int, limit: int) -> list[tuple[int, bytes]]:
-    """Give the oldest pending leaves the next numbers; return numbers and entries, in order."""
-    rows = await tx.fetch(
-        "UPDATE leaves SET leaf_index = $1 + next.place"
-        " FROM (SELECT subject AS s, kind AS k,"
-        "  row_number() OVER (ORDER BY created_at, subject, kind) - 1 AS place FROM"
-        "  (SELECT subject, kind, created_at FROM leaves WHERE leaf_index IS NULL"
-        "   ORDER BY created_at LIMIT $2) AS taken) AS next"
-        " WHERE subject = next.s AND kind = next.k AND leaf_index IS NULL"
-        " RETURNING leaf_index, entry",
-        start,
-        limit,
+async def oldest(reader: Reader, most: int) -> list[Pending]:
+    """Return the oldest leaves that have no number yet, in the order in which they get theirs."""
+    rows = await reader.fetch(
+        "SELECT created_at, subject, kind, entry FROM leaves WHERE leaf_index IS NULL"
+        " ORDER BY created_at LIMIT $1",
+        most,
     )
-    return sorted((index, entry) for index, entry in rows)
+    return sorted(Pending(*row) for row in rows)
+
+
+async def number(tx: Transaction, found: Iterable[Pending], *, start: int) -> None:
+    """Give pending leaves the numbers from `start` on."""
+    await tx.execute_each(
+        "UPDATE leaves SET leaf_index = $1 WHERE subject = $2 AND kind = $3 AND leaf_index IS NULL",
+        [(number, leaf.subject, leaf.kind) for number, leaf in enumerate(found, start)],
+    )
 
 
 async def entries(reader: Reader, start: int, end: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from cosignet.core.errors import SetupError
-from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved
+from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Step, Unobserved
 from cosignet.server.store.postgres_append import Appender
 from cosignet.server.store.postgres_listener import PostgresListener
 from cosignet.server.store.postgres_pool import Pool
@@ -115,6 +115,11 @@ class PostgresDatabase:
     def transaction(self, *, refuses_first: bool = False) -> _Block:
         """Begin a transaction, as `Database` says; here all of them can be undone."""
         return _Block(self)
+
+    async def repeat(self, step: Step) -> None:
+        """Take a step in a transaction of its own; who takes many does not hold the others up."""
+        async with self.transaction() as transaction:
+            await step(transaction)
 
     async def append(self, insertion: str, *values: SqlValue, room: Room | None = None) -> bool:
         """Insert a row, as `Database` says."""

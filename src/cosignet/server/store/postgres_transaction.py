@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Never, TypeAlias
 
 from cosignet.core.errors import Unavailable
@@ -113,6 +113,13 @@ class PostgresTransaction:
             _fail(self._wire, error, _NOT_WRITTEN)
         last = tag.rpartition(" ")[2]
         return int(last) if last.isdigit() else 0
+
+    async def execute_each(self, sql: str, rows: Iterable[tuple[SqlValue, ...]]) -> None:
+        """Run a statement for each row of values."""
+        try:
+            await self._wire.executemany(spelled(sql), rows)
+        except BaseException as error:
+            _fail(self._wire, error, _NOT_WRITTEN)
 
     async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
         """Return all rows, those of `RETURNING` included."""

@@ -5,7 +5,7 @@ The driver has no types of its own; what we use of it is written down here.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol, TypeAlias, cast
@@ -66,6 +66,10 @@ class Wire(Protocol):
 
     async def execute(self, sql: str, *values: SqlValue) -> str:
         """Run a statement, or several without values, and return the last one's command tag."""
+        ...
+
+    async def executemany(self, sql: str, rows: Iterable[tuple[SqlValue, ...]]) -> None:
+        """Run a statement for each row of values, without waiting for one before the next."""
         ...
 
     async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:

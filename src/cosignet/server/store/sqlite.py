@@ -5,6 +5,9 @@ while a commit runs is in the next one, so a single fsync serves all of them. An
 and refusals come after that fsync: even a transaction that changed nothing has read the shared
 state, and must not tell of something a failed sync would take back.
 
+Steps that are repeated are no part of that: each is a transaction of its own, and all of it happens
+in the thread that commits, once what others have begun is committed.
+
 After a failed commit everybody in it is told `Unavailable`, but first the connection is replaced
 and what the commit left in the write-ahead log is overwritten: not even a crash brings it back.
 (If the disk refuses that, too, the next transaction tries again; a crash before that can bring back
@@ -15,25 +18,29 @@ import asyncio
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
-import apsw
-
-from cosignet.core.errors import SetupError, Unavailable
+from cosignet.core.errors import Unavailable
 from cosignet.server.store.additions import Addition, Rooms
-from cosignet.server.store.db import Listener, Observer, Room, SqlValue, Unobserved, Unrivalled
+from cosignet.server.store.db import (
+    Listener,
+    Observer,
+    Room,
+    SqlValue,
+    Step,
+    Unobserved,
+    Unrivalled,
+)
 from cosignet.server.store.sqlite_driver import Raw
 from cosignet.server.store.sqlite_file import Connection
 from cosignet.server.store.sqlite_reader import Others, SqliteReader
 from cosignet.server.store.sqlite_rows import WaitingRows
 from cosignet.server.store.sqlite_transaction import Group, SqliteTransaction
+from cosignet.server.store.sqlite_work import Work
+from cosignet.server.store.sqlite_writer import Write, Writer
 
-BUSY_ATTEMPTS = 1_000
-BUSY_PAUSE_SECONDS = 0.005
-"""How long a transaction waits for another process (the command line) to end its own: 5 s."""
 log = logging.getLogger("cosignet")
 
 
@@ -66,23 +73,19 @@ class SqliteDatabase:
         """
         self.observer: Observer = Unobserved()
         self.connections: dict[str, tuple[int, int]] = {}
-        self._path = path
-        self._clock = clock
         self._turn = asyncio.Lock()
         self._open = asyncio.Event()
         """Cleared while a commit runs. Whoever waits for its end goes on together then, all in one
         turn of the event loop; the lock would let them go on one by one."""
         self._open.set()
-        self._busy = False
         self._group: Group | None = None
         self._commits: set[asyncio.Task[None]] = set()
         self._rows = WaitingRows()
         self._rooms = Rooms()
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
-        self._writer: Connection | None = self._open_writer()
+        self._writer = Writer(path, clock=clock)
         self._read_connection = Connection(path, clock=clock, read_only=True)
-        self._syncing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
-        self._others = Others(self._read_connection, lambda: self._writer)
+        self._others = Others(self._read_connection, lambda: self._writer.connection)
         self.reader = SqliteReader(self._read_connection, self._others)
 
     def listen(self, topic: str, listener: Listener) -> None:
@@ -100,6 +103,14 @@ class SqliteDatabase:
         self._collect()
         await durable
         return addition.made
+
+    async def repeat(self, step: Step) -> None:
+        """Take steps in the thread that commits, as `Database` says."""
+        work = Work(step)
+        self._schedule(self._do(work))
+        await work.durable()
+        if work.refusal is not None:
+            raise work.refusal
 
     async def claim(self, duty: int) -> Unrivalled:
         """Claim a duty, as `Database` says; here nobody else serves."""
@@ -139,44 +150,27 @@ class SqliteDatabase:
             pass
         while self._commits:
             await asyncio.gather(*self._commits)
-        self._syncing.shutdown()
         self._read_connection.raw.close()
-        if self._writer is not None:
-            self._writer.raw.close()
+        self._writer.close()
 
     def _collect(self) -> Group:
         """Return the open group, or open one and schedule its commit behind those who wait."""
         if self._group is None:
             self._group = Group()
-            commit = asyncio.create_task(self._commit(self._group))
-            self._commits.add(commit)
-            commit.add_done_callback(self._commits.discard)
+            self._schedule(self._commit(self._group))
         return self._group
+
+    def _schedule(self, commit: Coroutine[None, None, None]) -> None:
+        """Let it come to its end, whoever stops waiting for it."""
+        task = asyncio.create_task(commit)
+        self._commits.add(task)
+        task.add_done_callback(self._commits.discard)
 
     async def _begun(self, group: Group) -> Connection:
         if group.connection is None:
-            connection = self._writer or await self._open_another()
-            await self._begin(connection)
-            group.connection = connection
+            group.connection, version = await self._writer.begin()
+            self._rooms.forget_unless((group.connection, version))
         return group.connection
-
-    async def _begin(self, connection: Connection) -> None:
-        # Only the first waits for a process that does not end; those behind it are told at once.
-        for attempt in range(1 if self._busy else BUSY_ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(BUSY_PAUSE_SECONDS)
-            try:
-                connection.raw.execute("BEGIN IMMEDIATE")
-                self._rooms.forget_unless((connection, connection.version))
-            except apsw.Error as error:
-                if not isinstance(error, apsw.BusyError):
-                    self._discard(connection)
-                    raise Unavailable("the database cannot be written") from error
-            else:
-                self._busy = False
-                return
-        self._busy = True
-        raise Unavailable("another process keeps the database busy")
 
     async def _commit(self, group: Group) -> None:
         if not self._open.is_set():
@@ -184,45 +178,67 @@ class SqliteDatabase:
             # Those who waited for the same go first; the lock is first come, first served.
             await asyncio.sleep(0)
         async with self._turn:
-            self._group = None
-            self._rows.move_to(group)
-            if self._rows:
-                self._collect()
-            self._open.clear()
-            began = self.observer.now()
-            try:
-                failure = await self._sync(group)
-                if failure is not None and group.connection is not None:
-                    # Nobody is told before what failed is out of the way for good.
-                    await self._replace(group.connection)
-            finally:
-                self._open.set()
-        seconds = self.observer.now() - began
-        self._rows.learn(group, seconds)
-        if failure is None:
-            self.observer.committed(group.writers, seconds)
-        else:
-            self.observer.commit_failed()
+            if group is not self._group:
+                return  # some work has let it end, to have the file to itself
+            await self._end_open(group)
         # The next group goes first: its commit then runs while this one's answers are written.
         await asyncio.sleep(0)
-        group.settle(failure)
+        self._tell(group)
+
+    async def _do(self, work: Work) -> None:
+        """Let some work have the file to itself."""
+        async with self._turn:
+            if (group := self._group) is not None:
+                await self._end_open(group)
+                self._tell(group)
+            await self._end(work, partial(work.run, commit=self.sync))
+            self._rooms.forget()
+        self._tell(work)
+
+    async def _end_open(self, group: Group) -> None:
+        """End the open group; the turn is ours."""
+        self._group = None
+        self._rows.move_to(group)
+        if self._rows:
+            self._collect()
+        await self._end(group, partial(self._insert, group))
+        self._rows.learn(group)
+
+    async def _end(self, group: Group, write: Write) -> None:
+        """Let a group be written and synced while nobody else begins; the turn is ours."""
+        self._open.clear()
+        began = self.observer.now()
+        try:
+            group.failure = await self._sync(group, write)
+            if group.failure is not None and group.connection is not None:
+                # Nobody is told before what failed is out of the way for good.
+                await self._writer.replace(group.connection)
+        finally:
+            self._open.set()
+        group.seconds = self.observer.now() - began
+        if group.failure is None:
+            self.observer.committed(group.writers, group.seconds)
+        else:
+            self.observer.commit_failed()
+
+    def _tell(self, group: Group) -> None:
+        group.settle()
         # Durable here, or refused. A crash now loses wake-ups, which a reader makes up for.
-        for topic, key in group.notifications if failure is None else ():
+        for topic, key in group.notifications if group.failure is None else ():
             for listener in self._listeners[topic]:
                 listener(key)
 
-    async def _sync(self, group: Group) -> Unavailable | None:
-        """Commit off the event loop; return what everybody is told if that fails."""
+    async def _sync(self, group: Group, write: Write) -> Unavailable | None:
+        """Write and commit off the event loop; return what everybody is told if that fails."""
         failure = Unavailable("the change could not be made durable")
         if group.broken:
             return failure
-        if group.connection is None and not group.additions:
+        if group.is_empty:
             return None  # whoever opened it could not begin
-        loop = asyncio.get_running_loop()
         try:
             connection = await self._begun(group)
             self._others.exclude()
-            await loop.run_in_executor(self._syncing, self._write, group, connection)
+            await self._writer.off_the_loop(partial(self._beside, write), connection)
         except Exception as error:  # whatever it was: who waits must be told
             log.error("a commit failed; nothing of it is visible: %s", error)
             failure.__cause__ = error
@@ -231,20 +247,23 @@ class SqliteDatabase:
         connection.changed.clear()
         return None
 
-    def _write(self, group: Group, connection: Connection) -> None:
+    def _beside(self, write: Write, connection: Connection) -> None:
+        try:
+            write(connection)
+        finally:
+            self._others.admit()
+
+    def _insert(self, group: Group, connection: Connection) -> None:
         def ask(room: Room) -> int:
             [[left]] = connection.run(room.sql, room.values)
             return left
 
-        try:
-            if connection.changed:
-                self._rooms.forget()  # a rejection, perhaps
-            fits = partial(self._rooms.left, ask=ask)
-            for statement, values in group.additions.statements(fits):
-                connection.run(statement, values)
-            self.sync(connection.raw)
-        finally:
-            self._others.admit()
+        if connection.changed:
+            self._rooms.forget()  # a rejection, perhaps
+        fits = partial(self._rooms.left, ask=ask)
+        for statement, values in group.additions.statements(fits):
+            connection.run(statement, values)
+        self.sync(connection.raw)
 
     @staticmethod
     def sync(connection: Raw) -> None:
@@ -254,41 +273,3 @@ class SqliteDatabase:
             apsw.Error: it failed, or SQLite had already undone all of it.
         """
         connection.execute("COMMIT")
-
-    async def _replace(self, failed: Connection) -> None:
-        # After a failed sync nobody knows what a connection believes about the file.
-        self._discard(failed)
-        try:
-            await self._open_another()
-        except Unavailable as refusal:
-            log.error("the database cannot be opened again yet: %s", refusal.__cause__)
-
-    async def _open_another(self) -> Connection:
-        """Open another writing connection, safe from what a failed commit left behind.
-
-        Raises:
-            Unavailable: that cannot be done now; the next transaction tries again.
-        """
-        loop = asyncio.get_running_loop()
-        try:
-            opened = await loop.run_in_executor(self._syncing, self._open_over_failure)
-        except (apsw.Error, SetupError, RuntimeError, MemoryError) as error:
-            raise Unavailable("the database cannot be opened") from error
-        self._writer = opened
-        return opened
-
-    def _discard(self, connection: Connection) -> None:
-        self._writer = None
-        connection.raw.close()
-
-    def _open_writer(self) -> Connection:
-        return Connection(self._path, clock=self._clock, read_only=False)
-
-    def _open_over_failure(self) -> Connection:
-        connection = self._open_writer()
-        try:
-            connection.overwrite_failed_commit()
-        except BaseException:
-            connection.raw.close()
-            raise
-        return connection

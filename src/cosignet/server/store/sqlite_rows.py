@@ -41,6 +41,6 @@ class WaitingRows:
         for _ in range(count):
             group.insert(*self._rows.popleft())
 
-    def learn(self, group: Group, seconds: float) -> None:
+    def learn(self, group: Group) -> None:
         """Learn how long the commit of a group took."""
-        self._is_slow = seconds > max(TOGETHER, group.writers) * SLOW_ROW_SECONDS
+        self._is_slow = group.seconds > max(TOGETHER, group.writers) * SLOW_ROW_SECONDS

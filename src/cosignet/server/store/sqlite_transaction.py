@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import apsw
 
@@ -24,7 +24,16 @@ class Group:
         self.additions = Additions()
         self.notifications: list[tuple[str, str]] = []
         self.broken = False
+        self.failure: Unavailable | None = None
+        """What everybody in it is told, if its commit has failed."""
+        self.seconds = 0.0
+        """How long writing and committing took."""
         self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return self.connection is None and not self.additions
 
     @property
     def writers(self) -> int:
@@ -46,15 +55,15 @@ class Group:
         self._waiting.append(waiter)
         await waiter
 
-    def settle(self, failure: Unavailable | None) -> None:
+    def settle(self) -> None:
         """Tell everybody how the commit ended."""
         for waiter in self._waiting:
             if waiter.done():
                 continue
-            if failure is None:
+            if self.failure is None:
                 waiter.set_result(None)
             else:
-                waiter.set_exception(failure)
+                waiter.set_exception(self.failure)
 
 
 class SqliteTransaction:
@@ -71,6 +80,11 @@ class SqliteTransaction:
         """Run a statement and return how many rows it changed."""
         self.run(sql, values)
         return self._connection.changes
+
+    async def execute_each(self, sql: str, rows: Iterable[tuple[SqlValue, ...]]) -> None:
+        """Run a statement for each row of values."""
+        for values in rows:
+            self.run(sql, values)
 
     async def fetch(self, sql: str, *values: SqlValue) -> list[Row]:
         """Return all rows, those of `RETURNING` included."""

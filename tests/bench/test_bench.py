@@ -24,7 +24,6 @@ FIGURES = (
     "deliveries",
     "delay beside a hang",
     "log: numbered by 1 ",
-    "log: 1, nothing around",
     "log: numbered by 100",
     "log: numbered by 1,000",
     "log: published by 1,000",

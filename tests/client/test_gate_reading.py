@@ -60,11 +60,35 @@ def test_a_message_that_is_too_long_is_refused_whatever_it_is() -> None:
     assert "at most" in bench.answers[-1]["error"]["message"]
 
 
+def listing(hints: JSON) -> bytes:
+    listed = {"tools": [{"name": "pay", "annotations": hints}]}
+    return json.dumps({"jsonrpc": "2.0", "id": 7, "result": listed}).encode()
+
+
+LIST = b'{"jsonrpc": "2.0", "id": 7, "method": "tools/list"}\n'
+
+
+def test_a_call_that_comes_at_once_is_judged_by_what_the_agent_has_just_heard() -> None:
+    class Hasty(Bench):
+        def answer(self, line: bytes) -> None:
+            super().answer(line)
+            if line == listing(hints):
+                self.passed = self.passes(call('"amount": 1'))
+
+    for rules, hints, passes in (
+        ('default = "pass"', {"readOnlyHint": True}, True),
+        ('[[rule]]\ntools = ["*"]\nthen = "pass"', {"destructiveHint": True}, False),
+    ):
+        bench = Hasty(f'server = "s"\n{rules}\n')
+        bench.gate.take(LIST)
+        bench.gate.heard(listing(hints))
+        assert bench.passed is passes
+
+
 def test_the_strictest_that_was_ever_said_of_a_tool_stays() -> None:
     bench = Bench('server = "s"\ndefault = "pass"\n')
     harmless, destructive = {"readOnlyHint": True}, {"destructiveHint": True}
     for hints, passes in ((harmless, True), (destructive, False), (harmless, False)):
-        bench.gate.take(b'{"jsonrpc": "2.0", "id": 7, "method": "tools/list"}\n')
-        listed = {"tools": [{"name": "pay", "annotations": hints}]}
-        bench.gate.heard(json.dumps({"jsonrpc": "2.0", "id": 7, "result": listed}).encode())
+        bench.gate.take(LIST)
+        bench.gate.heard(listing(hints))
         assert bench.passes(call('"amount": 1')) is passes

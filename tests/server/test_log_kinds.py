@@ -294,7 +294,7 @@ def test_the_log_is_rebuilt_from_its_entries(tmp_path: Path) -> None:
             await book.add(*range(start, start + count))
             await book.keep()
         found = await rebuild.rebuild(book.rt)
-        assert (found.size, found.heads) == (300, 2)
+        assert (found.size, found.heads) == (300, len(await book.heads()))
 
     on_log(tmp_path / "log", work)
 

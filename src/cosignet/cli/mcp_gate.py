@@ -38,7 +38,6 @@ def _gate(options: argparse.Namespace) -> int:
     threading.Thread(target=_listen, args=(gate,), daemon=True).start()
     try:
         for line in upstream.lines():
-            voice.answer(line)
             gate.heard(line)
     finally:
         gate.end()

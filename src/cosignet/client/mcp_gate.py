@@ -150,7 +150,14 @@ class Gate:
     # --- From the server --------------------------------------------------------------------------
 
     def heard(self, line: bytes) -> None:
-        """Look at a line of the server's, which has been handed on already."""
+        """Hand on a line of the server's, as it is.
+
+        It is looked at first: the agent may call a tool as soon as it has heard what is said of it.
+        """
+        self._look_at(line)
+        self.answer(line)
+
+    def _look_at(self, line: bytes) -> None:
         if not self._listings and (self._calls is None or not self._calls.any_wait):
             return
         try:

@@ -803,11 +803,13 @@ def test_a_disk_error_in_any_step_is_unavailable_and_leaves_no_trace(
     tmp_path: Path, step: str, error: str
 ) -> None:
     async def scenario(database: SqliteDatabase) -> None:
+        failed = database._writer.connection
         with failing_statements(database, step, DISK_ERRORS[error]):
             found = await asyncio.gather(
                 put(database, "one"), put(database, "two"), return_exceptions=True
             )
         assert [type(result) for result in found] == [Unavailable, Unavailable]
+        assert database._writer.connection is not failed
         assert await names(database) == set()
         await put(database, "three")
         assert await names(database) == {"three"}

@@ -42,18 +42,17 @@ class Work(Group):
     def _take_one(self, connection: Connection, commit: Callable[[Raw], None]) -> bool:
         # Its own transaction: there is nothing of others that a savepoint would have to keep.
         transaction = SqliteTransaction(self, connection, refuses_first=True)
-        goes_on = False
         try:
             goes_on = _driven(self._step(transaction))
         except Exception as refusal:
-            self.refusal = refusal
+            self.refusal, goes_on = refusal, False
         if self.broken:
             raise Unavailable("the database cannot be written") from self.refusal
-        if self.refusal is not None:
+        if self.refusal is None:
+            transaction.leave(None)
+            commit(connection.raw)
+        else:
             connection.raw.execute("ROLLBACK")
-            return False
-        transaction.leave(None)
-        commit(connection.raw)
         return goes_on
 
 

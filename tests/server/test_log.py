@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import itertools
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +82,39 @@ def test_batches_and_heads_have_a_size_at_most(
     on_log(tmp_path / "log", work)
 
 
-def test_nothing_new_is_neither_numbered_nor_signed(tmp_path: Path) -> None:
+@pytest.mark.engine("sqlite")
+def test_who_else_writes_waits_for_some_batches_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequence, "BATCH_MAX", 10)
+
+    async def work(book: Book) -> None:
+        await book.add(*range(75))
+        for seconds, wanted in ((1, 10), (sequence.TURN_SECONDS / 2, 20), (0, 45)):
+            clock = itertools.count(0, seconds)
+            rt = replace(book.rt, monotonic=partial(next, clock))
+            async with sequence.elected(rt) as sequencer:
+                assert sequencer is not None
+                assert await sequencer.take() == wanted
+        await book.keep()
+        assert await book.check() == 75
+
+    on_log(tmp_path / "log", work)
+
+
+def test_nothing_new_is_neither_numbered_nor_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def work(book: Book) -> None:
         assert await book.keep() == 0
         await book.add(0)
         assert [await book.keep(), await book.keep()] == [1, 0]
         assert len(await book.heads()) == 1
+        async with sequence.elected(book.rt) as sequencer:
+            assert sequencer is not None
+            # An idle server writes nothing, five times a second.
+            monkeypatch.delattr(type(book.rt.database), "repeat")
+            assert await sequencer.take() == 0
 
     on_log(tmp_path / "log", work)
 

@@ -119,19 +119,25 @@ def test_a_file_that_changed_after_it_was_shown_stops_the_command(
     assert guard.read()["outcome"]["result"] == "failed"
 
 
-def test_an_interrupt_takes_the_request_back(live: Live, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_takes_the_request_back(live: Live, tmp_path: Path, number: int) -> None:
     guard = Guard(live, tmp_path, command=["touch", "ran"])
-    guard.process.send_signal(signal.SIGINT)
+    guard.process.send_signal(number)
     assert guard.end()[0] == 130
     assert guard.read()["cancelledAt"] is not None
     assert not (tmp_path / "ran").exists()
 
 
+def waiting_for(number: int) -> list[str]:
+    """Return a command that says that it is up, and takes a while to end with 7 at a signal."""
+    heard = f"signal.signal({int(number)}, lambda *_: (time.sleep(1), sys.exit(7)))"
+    script = f"import signal, sys, time; {heard}; print('up', flush=True); signal.pause()"
+    return [sys.executable, "-c", script]
+
+
 def test_an_interrupt_while_the_command_runs_is_the_commands(live: Live, tmp_path: Path) -> None:
     """It may have to clean up, and nobody is told that nothing was run."""
-    heard = "signal.signal(signal.SIGINT, lambda *_: (time.sleep(1), sys.exit(7)))"
-    script = f"import signal, sys, time; {heard}; print('up', flush=True); signal.pause()"
-    guard = Guard(live, tmp_path, command=[sys.executable, "-c", script])
+    guard = Guard(live, tmp_path, command=waiting_for(signal.SIGINT))
     guard.person.approve(guard.asked["id"])
     assert guard.process.stdout is not None
     assert guard.process.stdout.readline() == "up\n"
@@ -140,6 +146,45 @@ def test_an_interrupt_while_the_command_runs_is_the_commands(live: Live, tmp_pat
     assert status == 7
     assert "nothing was run" not in err
     assert guard.read()["outcome"]["result"] == "failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_the_guard_while_the_command_runs_ends_the_command(
+    live: Live, tmp_path: Path, number: int
+) -> None:
+    """A pipeline that is stopped would leave it running, and nobody would know how it ended."""
+    guard = Guard(live, tmp_path, command=waiting_for(number))
+    guard.person.approve(guard.asked["id"])
+    assert guard.process.stdout is not None
+    assert guard.process.stdout.readline() == "up\n"
+    guard.process.send_signal(number)
+    status, _, err = guard.end()
+    assert status == 7
+    assert "nothing was run" not in err
+    assert guard.read()["outcome"]["result"] == "failed"
+
+
+def test_a_command_that_a_signal_ends_says_so_as_shells_do(live: Live, tmp_path: Path) -> None:
+    guard = Guard(live, tmp_path, command=["sh", "-c", "echo up; exec sleep 60"])
+    guard.person.approve(guard.asked["id"])
+    assert guard.process.stdout is not None
+    assert guard.process.stdout.readline() == "up\n"
+    guard.process.send_signal(signal.SIGTERM)
+    assert guard.end()[0] == 128 + signal.SIGTERM
+
+
+def test_under_nohup_neither_the_guard_nor_the_command_hears_of_the_terminals_end(
+    live: Live, tmp_path: Path
+) -> None:
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        script = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+        guard = Guard(live, tmp_path, command=[sys.executable, "-c", script])
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+    guard.process.send_signal(signal.SIGHUP)
+    guard.person.approve(guard.asked["id"])
+    assert guard.end()[:2] == (0, "True\n")
 
 
 def test_high_risk_shows_the_match_code(live: Live, tmp_path: Path) -> None:

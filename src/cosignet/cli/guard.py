@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from cosignet.cli import qr
+from cosignet.cli.signals import end_as_at_ctrl_c
 from cosignet.client import Asked, Cosignet, CosignetError, PinFile, SetupIncomplete
 from cosignet.client.environment import read_settings
 from cosignet.client.guard import CommandFailed, exit_code, read_command, run_signed
@@ -21,6 +22,7 @@ from cosignet.core.errors import PayloadRefused
 def guard(options: argparse.Namespace) -> int:
     """Gate one command; the exit status is the command's, or says why it did not run."""
     screen = Screen(options.json, quiet=options.quiet or read_settings().unattended)
+    end_as_at_ctrl_c()
     try:
         with screen.notes():
             return _guard(options, screen)

@@ -8,13 +8,13 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import sys
 import threading
-from typing import Any, NoReturn
+from typing import Any
 
 from cosignet.cli.guard import visible
 from cosignet.cli.mcp_gate import asker_of
+from cosignet.cli.signals import end_as_at_ctrl_c
 from cosignet.client import Asked
 from cosignet.client.asking import words_for_agent
 from cosignet.client.hook import INPUT_BYTES_MAX, decide, read_tool_use
@@ -36,8 +36,7 @@ def hook(options: argparse.Namespace) -> int:
 
 def _begin(within: int) -> None:
     """See to it that neither a signal nor the client's patience ends this."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    end_as_at_ctrl_c()
     watchdog = threading.Timer(max(0, within), _give_up)
     watchdog.daemon = True
     watchdog.start()
@@ -64,10 +63,6 @@ def _answer(answer: dict[str, Any] | None) -> None:
 def _deny(words: str) -> None:
     with contextlib.suppress(OSError):
         print(visible(words), file=sys.stderr, flush=True)
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _give_up() -> None:

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import signal
 import sys
 import threading
 from collections.abc import Iterator
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from cosignet.cli.guard import visible
+from cosignet.cli.signals import end_as_at_ctrl_c
 from cosignet.client import Cosignet, CosignetError, PinFile, SetupIncomplete
 from cosignet.client.asking import Asker
 from cosignet.client.environment import read_settings, variables
@@ -34,7 +34,7 @@ def _gate(options: argparse.Namespace) -> int:
     upstream = _upstream(options)
     voice = Voice(options.json)
     gate = Gate(rules, upstream, voice.answer, asker, voice.tell)
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_as_at_ctrl_c()
     threading.Thread(target=_listen, args=(gate,), daemon=True).start()
     try:
         for line in upstream.lines():
@@ -63,10 +63,6 @@ def asker_of(options: argparse.Namespace, rules: Rules) -> Asker:
     trust = None if options.pins is None else PinFile(options.pins, first_use=False)
     client = Cosignet(origin=options.origin, trust=trust)
     return Asker(client, rules, read_settings().user, options.tell)
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _listen(gate: Gate) -> None:

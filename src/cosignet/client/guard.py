@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,30 +119,51 @@ def run_signed(payload: dict[str, JsonValue]) -> None:
 
 
 def _run(payload: dict[str, JsonValue]) -> int:
-    with _interrupts_left_to_the_command():
-        ran = subprocess.run(  # noqa: S603 - what runs was signed, and no shell reads it
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        if started:
+            started[0].send_signal(number)
+        else:
+            early.append(number)
+
+    with _signals_left_to_the_command(pass_on):
+        running = subprocess.Popen(  # noqa: S603 - what runs was signed, and no shell reads it
             cast("list[str]", payload["argv"]),
             executable=cast(str, payload["program"]),
             cwd=cast(str, payload["cwd"]),
-            check=False,
         )
-    return ran.returncode
+        started.append(running)
+        for number in early:
+            running.send_signal(number)
+        return running.wait()
 
 
 @contextmanager
-def _interrupts_left_to_the_command() -> Generator[None]:
-    """Do nothing at Ctrl-C: the terminal sends it to the command, too, which ends as it likes.
+def _signals_left_to_the_command(pass_on: Callable[[int, object], None]) -> Generator[None]:
+    """Let the command end as it likes, and this after it: nobody would wait for it otherwise.
 
-    A KeyboardInterrupt here would kill it after a quarter of a second, and could lose its status.
+    Ctrl-C the terminal sends to the command, too; other signals are passed on. What is ignored, as
+    under nohup, stays ignored, in the command as well.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    handlers = {signal.SIGINT: _nothing, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
+    before = {number: signal.getsignal(number) for number in handlers}
+    handled = [number for number in handlers if before[number] is not signal.SIG_IGN]
     try:
+        for number in handled:
+            signal.signal(number, handlers[number])
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in handled:
+            signal.signal(number, before[number])
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """Do nothing: a KeyboardInterrupt would leave the command alone, and lose its status."""
 
 
 def _sha256(path: str) -> str:

@@ -566,6 +566,19 @@ def count_syncs(database: SqliteDatabase) -> list[Raw]:
     return seen
 
 
+def hold_syncs(database: SqliteDatabase) -> tuple[threading.Event, threading.Event]:
+    """Let each sync tell that it has begun, and wait until it may go on."""
+    reached, gate = threading.Event(), threading.Event()
+
+    def held(connection: Raw) -> None:
+        reached.set()
+        assert gate.wait(SECONDS)
+        SqliteDatabase.sync(connection)
+
+    database.sync = held
+    return reached, gate
+
+
 def test_a_hundred_transactions_take_a_handful_of_syncs(tmp_path: Path) -> None:
     async def scenario(database: SqliteDatabase) -> None:
         syncs = count_syncs(database)
@@ -578,14 +591,7 @@ def test_a_hundred_transactions_take_a_handful_of_syncs(tmp_path: Path) -> None:
 
 def test_a_client_that_leaves_takes_no_neighbour_with_it(tmp_path: Path) -> None:
     async def scenario(database: SqliteDatabase) -> None:
-        reached, gate = threading.Event(), threading.Event()
-
-        def held(connection: Raw) -> None:
-            reached.set()
-            assert gate.wait(SECONDS)
-            SqliteDatabase.sync(connection)
-
-        database.sync = held
+        reached, gate = hold_syncs(database)
         first, leaver = (asyncio.create_task(put(database, name)) for name in ("a", "b"))
         await asyncio.to_thread(reached.wait)
         # Both wait for the sync now, and what comes waits for its turn.

@@ -14,6 +14,7 @@ from tests.server.test_durability import (
     INTO_THINGS,
     count_syncs,
     failing_statements,
+    hold_syncs,
     names,
     put,
     with_database,
@@ -234,14 +235,7 @@ def test_a_step_waits_for_nothing_but_its_transaction(tmp_path: Path) -> None:
 
 def test_who_stops_waiting_for_it_takes_nothing_along(tmp_path: Path) -> None:
     async def scenario(database: SqliteDatabase) -> None:
-        reached, gate = threading.Event(), threading.Event()
-
-        def held(connection: Raw) -> None:
-            reached.set()
-            assert gate.wait(SECONDS)
-            SqliteDatabase.sync(connection)
-
-        database.sync = held
+        reached, gate = hold_syncs(database)
         leaving = asyncio.create_task(database.repeat(inserting("a", "b")))
         await asyncio.to_thread(reached.wait, SECONDS)
         writing = asyncio.create_task(put(database, "c"))

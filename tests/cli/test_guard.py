@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def test_an_interrupt_while_the_command_runs_is_the_commands(live: Live, tmp_pat
     os.killpg(guard.process.pid, signal.SIGINT)
     status, _, err = guard.end()
     assert status == 7
-    assert "nothing was run" not in err
+    assert "othing was run" not in err
     assert guard.read()["outcome"]["result"] == "failed"
 
 
@@ -160,8 +161,63 @@ def test_what_ends_the_guard_while_the_command_runs_ends_the_command(
     guard.process.send_signal(number)
     status, _, err = guard.end()
     assert status == 7
-    assert "nothing was run" not in err
+    assert "othing was run" not in err
     assert guard.read()["outcome"]["result"] == "failed"
+
+
+def test_an_interrupt_after_the_command_has_ended_does_not_hide_how(tmp_path: Path) -> None:
+    """Nobody who believed that nothing was run should run it again."""
+    os.mkfifo(tmp_path / "end")
+    command = ["sh", "-c", "trap '' TERM; echo up; read x < end; exit 7"]
+    with Live(tmp_path / "data") as server:
+        guard = Guard(server, tmp_path, command=command)
+        guard.person.approve(guard.asked["id"])
+        assert guard.process.stdout is not None
+        assert guard.process.stdout.readline() == "up\n"
+    (tmp_path / "end").write_text("now\n")
+    # It cannot report that, and tries again for half a minute.
+    while guard.process.poll() is None:
+        guard.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+    status, _, err = guard.end()
+    assert status == 7
+    assert "the server may not know how" in err
+
+
+def ran(script: str) -> str:
+    """Return what a program of ours prints before it ends well."""
+    command = [sys.executable, "-c", f"import os, signal, subprocess, threading\n{script}"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS)
+    return done.stdout
+
+
+def test_a_second_signal_does_not_end_the_taking_back() -> None:
+    assert (
+        ran("""
+from cosignet.cli.signals import end_as_at_ctrl_c
+end_as_at_ctrl_c()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGHUP)
+    print("taken back")
+""")
+        == "taken back\n"
+    )
+
+
+def test_a_command_that_runs_as_somebody_else_is_waited_for() -> None:
+    """By sudo, say: it cannot be told that the guard shall end."""
+    assert ran("""
+from cosignet.client.guard import run_signed
+def refuse(*_):
+    print("refused")
+    raise PermissionError
+subprocess.Popen.send_signal = refuse
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+run_signed({"argv": ["sh", "-c", "sleep 1; echo done"], "program": "/bin/sh", "cwd": "/"})
+""") in ("refused\ndone\n", "done\nrefused\n")
 
 
 def test_a_command_that_a_signal_ends_says_so_as_shells_do(live: Live, tmp_path: Path) -> None:

@@ -92,3 +92,11 @@ def test_the_strictest_that_was_ever_said_of_a_tool_stays() -> None:
         bench.gate.take(LIST)
         bench.gate.heard(listing(hints))
         assert bench.passes(call('"amount": 1')) is passes
+
+
+def test_what_is_said_of_tools_in_a_batch_is_heard_too() -> None:
+    bench = Bench('server = "s"\n[[rule]]\ntools = ["*"]\nthen = "pass"\n')
+    assert bench.passes(call('"amount": 1'))
+    assert bench.passes(b"[%s]\n" % LIST.strip())
+    bench.gate.heard(b"[%s]" % listing({"destructiveHint": True}))
+    assert not bench.passes(call('"amount": 1'))

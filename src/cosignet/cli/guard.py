@@ -11,12 +11,13 @@ from contextlib import contextmanager
 
 from cosignet.cli import qr
 from cosignet.cli.signals import end_as_at_ctrl_c
-from cosignet.client import Asked, Cosignet, CosignetError, PinFile, SetupIncomplete
+from cosignet.client import Asked, Cosignet, CosignetError, Decision, PinFile, SetupIncomplete
 from cosignet.client.environment import read_settings
 from cosignet.client.guard import CommandFailed, exit_code, read_command, run_signed
 from cosignet.client.pins import Trust
 from cosignet.core.characters import visible
 from cosignet.core.errors import PayloadRefused
+from cosignet.core.jsontext import JsonValue
 
 
 def guard(options: argparse.Namespace) -> int:
@@ -32,7 +33,8 @@ def guard(options: argparse.Namespace) -> int:
         screen.end(type(error).__name__, str(error))
         return exit_code(error)
     except KeyboardInterrupt:
-        screen.end("Interrupted", "Interrupted. What was asked was taken back; nothing was run.")
+        words = "Interrupted. Nothing was run. What was asked is taken back"
+        screen.end("Interrupted", f"{words}; what was on its way to the server ends by itself.")
         return 130
 
 
@@ -55,8 +57,29 @@ def _guard(options: argparse.Namespace, screen: "Screen") -> int:
     )
     decision.require_approved()
     screen.end("Approved", "Approved, and verified here.")
-    client.run(decision, run_signed)
-    return 0
+    return _run(client, decision, screen)
+
+
+def _run(client: Cosignet, decision: Decision, screen: "Screen") -> int:
+    """Run the command; whatever happens afterwards, its status stays known."""
+    statuses: list[int] = []
+
+    def run(payload: dict[str, JsonValue]) -> None:
+        try:
+            run_signed(payload)
+        except CommandFailed as failed:
+            statuses.append(failed.status)
+            raise
+        statuses.append(0)
+
+    try:
+        client.run(decision, run)
+    except KeyboardInterrupt:
+        if not statuses:
+            raise
+        words = "Interrupted. The command had ended; the server may not know how."
+        screen.end("Interrupted", words)
+    return statuses[0]
 
 
 def _trust(options: argparse.Namespace) -> Trust | None:

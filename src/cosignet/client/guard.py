@@ -1,5 +1,6 @@
 """A command that runs once somebody has signed it: exactly that argv, there, with those files."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -123,10 +124,11 @@ def _run(payload: dict[str, JsonValue]) -> int:
     early: list[int] = []
 
     def pass_on(number: int, _frame: object) -> None:
-        if started:
-            started[0].send_signal(number)
-        else:
+        if not started:
             early.append(number)
+            return
+        with contextlib.suppress(PermissionError):  # it runs as somebody else, by sudo perhaps
+            started[0].send_signal(number)
 
     with _signals_left_to_the_command(pass_on):
         running = subprocess.Popen(  # noqa: S603 - what runs was signed, and no shell reads it
@@ -136,7 +138,7 @@ def _run(payload: dict[str, JsonValue]) -> int:
         )
         started.append(running)
         for number in early:
-            running.send_signal(number)
+            pass_on(number, None)
         return running.wait()
 
 

@@ -91,19 +91,24 @@ class Gate:
         if message.method == CALL:
             self._take_call(read_call(message), line)
         elif message.method != CANCELLED or not self._cancel(message):
-            if message.method == LIST and message.id is not None:
-                self._listings.add(message.id)
+            self._await_listing(message)
             self.upstream.send(line)
 
     def _take_batch(self, messages: list[Message], line: bytes) -> None:
         """Pass a batch whole, if all in it passes; else refuse it whole."""
         if all(self._passes(one, line) for one in messages):
+            for one in messages:
+                self._await_listing(one)
             self.upstream.send(line)
             return
         words = "A call in this batch needs an approval: send it alone. Nothing was passed on."
         wanted = [one.id for one in messages if one.method is not None and one.id is not None]
         errors = [json.loads(error_line(id_, INVALID_REQUEST, words)) for id_ in wanted]
         self.answer(line_of(errors))
+
+    def _await_listing(self, message: Message) -> None:
+        if message.method == LIST and message.id is not None:
+            self._listings.add(message.id)
 
     def _passes(self, message: Message, line: bytes) -> bool:
         if message.method == CANCELLED:

@@ -35,7 +35,8 @@ need() {
     die "$USAGE" 'COSIGNET_BASE_URL is no https:// origin; http:// is for localhost alone.'
   WORK=$(mktemp -d) || die "$USAGE" 'No temporary folder can be made.'
   chmod 700 "$WORK"
-  trap 'rm -rf "$WORK"' EXIT
+  # A request that an interrupt left alone may make its file once more.
+  trap 'rm -rf "$WORK" 2>/dev/null || rm -rf "$WORK"' EXIT
 }
 
 # --- JSON, by python3 or jq -----------------------------------------------------------------------
@@ -143,13 +144,15 @@ now_tenths() { local now=${EPOCHREALTIME/,/.}; printf '%s' "$((${now%.*} * 10 + 
 # once METHOD PATH SECONDS [BODY-FILE [IDEMPOTENCY-KEY]]: one attempt; $WORK/answer and STATUS.
 once() {
   local options=(--silent --show-error --max-time "$3" --connect-timeout "$3" --request "$1"
-    --proto '=http,https' --max-filesize 1048576 --output "$WORK/answer" --write-out '%{http_code}')
+    --proto '=http,https' --max-filesize 1048576 --output "$WORK/answer" --write-out '%{http_code}\n')
   [[ -z ${4:-} ]] || options+=(--data-binary "@$4" --header 'content-type: application/json')
   [[ -z ${5:-} ]] || options+=(--header "Idempotency-Key: $5")
   : >"$WORK/answer"
-  # The key goes through a file: arguments are seen by everybody on this machine.
-  STATUS=$(printf 'header = "X-Api-Key: %s"\n' "${COSIGNET_API_KEY//[\"\\]/}" |
-    curl --config - "${options[@]}" "$COSIGNET_BASE_URL$2" 2>"$WORK/trouble") || STATUS=000
+  # The key goes through a pipe: arguments are seen by everybody on this machine.
+  if printf 'header = "X-Api-Key: %s"\n' "${COSIGNET_API_KEY//[\"\\]/}" |
+    curl --config - "${options[@]}" "$COSIGNET_BASE_URL$2" >"$WORK/status" 2>"$WORK/trouble"; then
+    read -r STATUS <"$WORK/status"
+  else STATUS=000; fi
 }
 
 STATE=(id url matchCode status payloadHash consumedAt cancelledAt)
@@ -175,7 +178,7 @@ ask_until() {
     say "unavailable ($failures in a row): HTTP $STATUS $(head -c 200 "$WORK/trouble" | tr -cd ' -~')"
     (($(now_tenths) + pause < deadline)) ||
       die "$UNAVAILABLE" 'Cosignet is unavailable. Nothing was run.'
-    sleep "$((pause / 10)).$((pause % 10))"
+    sleep "$((pause / 10)).$((pause % 10))" >"$WORK/trouble" 2>&1
   done
 }
 plain() { local LC_ALL=C; printf '%s' "${1//[^ -~]/}"; }
@@ -376,11 +379,19 @@ require_approval() {
   [[ $STATUS == 2* ]] || refused
   ID=$a_id ASKED_HASH=$a_payloadHash
   [[ $ID =~ ^[0-9A-Za-z-]+$ ]] || die "$UNAVAILABLE" 'The server named no confirmation.'
-  trap cancel INT TERM
-  say "Waiting for $APPROVER to decide: $(plain "$a_url")"
-  [[ -z $a_matchCode ]] || say "Match code: $(plain "$a_matchCode")"
-  wait_for_decision
-  trap - INT TERM
+  local waiting status=0
+  waiting="Waiting for $APPROVER to decide: $(plain "$a_url")"
+  [[ -z $a_matchCode ]] || waiting+=$'\n'"Match code: $(plain "$a_matchCode")"
+  printf '{}' >"$WORK/empty"
+  # While a program runs in front, bash hears no signal, and one that meets it in the midst of a
+  # substitution may be lost or break its parser. So a job waits, and bash for nothing but the job.
+  trap cancel INT TERM HUP
+  say "$waiting"
+  wait_for_decision &
+  wait "$!" || status=$?
+  trap - INT TERM HUP
+  ((status == 0)) || exit "$status"
+  read_fields "$WORK/answer" a_ "${STATE[@]}"
   case $a_status in
     approved) verify_decision && consume ;;
     rejected) die "$REJECTED" 'Rejected. Nothing was run.' ;;
@@ -395,8 +406,7 @@ require_approval() {
 
 wait_for_decision() {
   local left wait
-  printf '{}' >"$WORK/empty"
-  while :; do
+  while kill -0 "$$" 2>/dev/null; do # for a script that was killed nobody waits
     left=$(((DEADLINE - $(now_tenths)) / 10))
     wait=$((left < 0 ? 0 : left < WAIT_SECONDS ? left : WAIT_SECONDS))
     ask_until "$DEADLINE" is_ours GET "/api/confirmations/$ID?wait=$wait" "$((wait + REQUEST_SECONDS))"
@@ -405,9 +415,13 @@ wait_for_decision() {
   done
 }
 
-cancel() {
+cancel() { # once: a second signal would end the taking back
+  trap '' INT TERM HUP
+  [[ -z ${!-} ]] || { kill -KILL "$!"; wait "$!"; } 2>/dev/null || :
   once POST "/api/confirmations/$ID/cancel" 3 "$WORK/empty"
-  die 130 'Interrupted. What was asked was taken back; nothing was run.'
+  [[ $STATUS == 2* ]] || die 130 "Interrupted. Nothing was run. What was asked could not be taken" \
+    "back (HTTP $STATUS); undecided, it expires."
+  die 130 'Interrupted. Nothing was run. What was asked is taken back.'
 }
 
 consume() {

@@ -176,7 +176,7 @@ class Case:
 Transport = Literal[
     "", "drop", "500", "503", "404", "half", "drip", "words", "twice", "list", "away", "last"
 ]
-Step = Literal["create", "read", "log", "consume", "outcome"]
+Step = Literal["create", "read", "log", "consume", "outcome", "cancel"]
 Tell = Callable[[Case], JSON]
 
 

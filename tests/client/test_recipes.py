@@ -2,10 +2,13 @@
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 from tests.authenticator import base64url
-from tests.client.clients import BY_JQ, RECIPES
+from tests.client.clients import BY_JQ, RECIPES, Asking, program_environ
+from tests.client.faulty import HANG_SECONDS, JSON, Case, Fault, Server
 from tests.live import Live
 from tests.people import Person
 
@@ -119,9 +123,88 @@ def test_a_rejection_and_an_interrupt_run_nothing(
     assert running.end()[0] == 10
     running = Running(live, tmp_path, *script)
     running.process.send_signal(signal.SIGINT)
-    assert running.end()[0] == 130
+    status, _, err = running.end()
+    assert status == 130, err
     assert running.read()["cancelledAt"] is not None
     assert not (tmp_path / "ran").exists()
+
+
+def started(script: list[str], server: Server, folder: Path) -> "subprocess.Popen[str]":
+    """Start a script as a terminal would: in a group of its own."""
+    (folder / "tmp").mkdir()
+    return subprocess.Popen(
+        ["bash", *script],
+        cwd=folder,
+        env=program_environ(Asking(server.url, 900, folder)) | {"TMPDIR": str(folder / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("script", [[GUARD, "--", "touch", "ran"], [GATE, *DEPLOY]])
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["script", "group"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_is_heard_while_the_server_keeps_the_script_waiting(
+    tmp_path: Path, script: list[str], send: Any, number: signal.Signals
+) -> None:
+    waits, withdrawn = threading.Event(), queue.Queue[bool]()
+
+    def keep(case: Case) -> JSON:
+        waits.set()
+        until = time.monotonic() + HANG_SECONDS
+        while "cancel" not in server.seen and time.monotonic() < until:
+            time.sleep(0.01)
+        withdrawn.put("cancel" in server.seen)
+        return case.full("pending")
+
+    with Server(Fault(want="cancelled", tell=keep)) as server:
+        process = started(script, server, tmp_path)
+        assert waits.wait(SECONDS)
+        send(process.pid, number)
+        _, err = process.communicate(timeout=SECONDS)
+        assert withdrawn.get(timeout=SECONDS), "the script heard it once the server had answered"
+    assert process.returncode == 130, err
+    assert err.splitlines()[1:] == ["Interrupted. Nothing was run. What was asked is taken back."]
+    assert server.seen == ["create", "read", "cancel"]
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_could_not_be_taken_back_is_not_said_to_be(tmp_path: Path) -> None:
+    waits = threading.Event()
+
+    def keep(case: Case) -> JSON:
+        waits.set()
+        time.sleep(HANG_SECONDS)
+        return case.full("pending")
+
+    with Server(Fault(want="cancelled", tell=keep, step="cancel", transport="503")) as server:
+        process = started([GATE, *DEPLOY], server, tmp_path)
+        assert waits.wait(SECONDS)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert "could not be taken back (HTTP 503)" in err
+
+
+def test_for_a_script_that_was_killed_nobody_goes_on_waiting(tmp_path: Path) -> None:
+    waits, go_on = threading.Event(), threading.Event()
+
+    def keep(case: Case) -> JSON:
+        waits.set()
+        assert go_on.wait(HANG_SECONDS)
+        return case.full("pending")
+
+    with Server(Fault(want="expired", tell=keep)) as server:
+        process = started([GATE, *DEPLOY], server, tmp_path)
+        assert waits.wait(SECONDS)
+        process.kill()
+        process.wait(SECONDS)
+        go_on.set()
+        process.communicate(timeout=SECONDS)  # until nobody holds its standard error any more
+    assert server.seen == ["create", "read"]
 
 
 def test_high_risk_shows_the_match_code(live: Live, tmp_path: Path) -> None:

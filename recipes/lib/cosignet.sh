@@ -162,7 +162,7 @@ PROBLEM=(code title detail)
 ask_until() {
   local deadline=$1 check=$2 bound=5 failures=0 pause
   shift 2
-  while :; do
+  while kill -0 "$$" 2>/dev/null; do # for a script that was killed nobody goes on asking
     once "$@"
     case $STATUS in
       2??) ! read_fields "$WORK/answer" a_ "${STATE[@]}" || ! "$check" || return 0 ;;
@@ -180,6 +180,7 @@ ask_until() {
       die "$UNAVAILABLE" 'Cosignet is unavailable. Nothing was run.'
     sleep "$((pause / 10)).$((pause % 10))" >"$WORK/trouble" 2>&1
   done
+  exit "$UNAVAILABLE"
 }
 plain() { local LC_ALL=C; printf '%s' "${1//[^ -~]/}"; }
 refused() { die "$REFUSED" "$(plain "$a_title $a_detail ($a_code $STATUS)"). Nothing was run."; }
@@ -379,7 +380,7 @@ require_approval() {
   [[ $STATUS == 2* ]] || refused
   ID=$a_id ASKED_HASH=$a_payloadHash
   [[ $ID =~ ^[0-9A-Za-z-]+$ ]] || die "$UNAVAILABLE" 'The server named no confirmation.'
-  local waiting status=0
+  local waiting earlier=${!-} status=0
   waiting="Waiting for $APPROVER to decide: $(plain "$a_url")"
   [[ -z $a_matchCode ]] || waiting+=$'\n'"Match code: $(plain "$a_matchCode")"
   printf '{}' >"$WORK/empty"
@@ -387,11 +388,15 @@ require_approval() {
   # substitution may be lost or break its parser. So a job waits, and bash for nothing but the job.
   trap cancel INT TERM HUP
   say "$waiting"
-  wait_for_decision &
+  use_decision &
   wait "$!" || status=$?
+  ((status < 128)) || cancel # somebody ended the job
   trap - INT TERM HUP
   ((status == 0)) || exit "$status"
-  read_fields "$WORK/answer" a_ "${STATE[@]}"
+}
+
+use_decision() {
+  wait_for_decision
   case $a_status in
     approved) verify_decision && consume ;;
     rejected) die "$REJECTED" 'Rejected. Nothing was run.' ;;
@@ -406,7 +411,7 @@ require_approval() {
 
 wait_for_decision() {
   local left wait
-  while kill -0 "$$" 2>/dev/null; do # for a script that was killed nobody waits
+  while :; do
     left=$(((DEADLINE - $(now_tenths)) / 10))
     wait=$((left < 0 ? 0 : left < WAIT_SECONDS ? left : WAIT_SECONDS))
     ask_until "$DEADLINE" is_ours GET "/api/confirmations/$ID?wait=$wait" "$((wait + REQUEST_SECONDS))"
@@ -417,11 +422,15 @@ wait_for_decision() {
 
 cancel() { # once: a second signal would end the taking back
   trap '' INT TERM HUP
-  [[ -z ${!-} ]] || { kill -KILL "$!"; wait "$!"; } 2>/dev/null || :
+  [[ ${!-} == "$earlier" ]] || { kill -KILL "$!"; wait "$!"; } 2>/dev/null || :
+  rm -f "$WORK/status" # the request that is left alone still writes to that one
   once POST "/api/confirmations/$ID/cancel" 3 "$WORK/empty"
-  [[ $STATUS == 2* ]] || die 130 "Interrupted. Nothing was run. What was asked could not be taken" \
-    "back (HTTP $STATUS); undecided, it expires."
-  die 130 'Interrupted. Nothing was run. What was asked is taken back.'
+  local asked="Whether what was asked is taken back is not known (HTTP $STATUS); undecided, it expires."
+  case $STATUS in
+    2??) asked='What was asked is taken back.' ;;
+    409) asked='What was asked had been decided already.' ;;
+  esac
+  die 130 "Interrupted. Nothing was run. $asked"
 }
 
 consume() {

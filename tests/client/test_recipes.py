@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import shlex
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ import pytest
 import yaml
 from tests.authenticator import base64url
 from tests.client.clients import BY_JQ, RECIPES, Asking, program_environ
-from tests.client.faulty import HANG_SECONDS, JSON, Case, Fault, Server
+from tests.client.faulty import HANG_SECONDS, JSON, Case, Fault, Server, Transport
 from tests.live import Live
 from tests.people import Person
+from tests.server.together import children, eventually
 
 GUARD = str(RECIPES / "cli-approval" / "cosignet-guard.sh")
 GATE = str(RECIPES / "ci-cd" / "gate.sh")
@@ -149,10 +152,9 @@ def started(script: list[str], server: Server, folder: Path) -> "subprocess.Pope
 def test_an_interrupt_is_heard_while_the_server_keeps_the_script_waiting(
     tmp_path: Path, script: list[str], send: Any, number: signal.Signals
 ) -> None:
-    waits, withdrawn = threading.Event(), queue.Queue[bool]()
+    withdrawn = queue.Queue[bool]()
 
     def keep(case: Case) -> JSON:
-        waits.set()
         until = time.monotonic() + HANG_SECONDS
         while "cancel" not in server.seen and time.monotonic() < until:
             time.sleep(0.01)
@@ -161,7 +163,7 @@ def test_an_interrupt_is_heard_while_the_server_keeps_the_script_waiting(
 
     with Server(Fault(want="cancelled", tell=keep)) as server:
         process = started(script, server, tmp_path)
-        assert waits.wait(SECONDS)
+        eventually(lambda: "read" in server.seen)
         send(process.pid, number)
         _, err = process.communicate(timeout=SECONDS)
         assert withdrawn.get(timeout=SECONDS), "the script heard it once the server had answered"
@@ -172,39 +174,79 @@ def test_an_interrupt_is_heard_while_the_server_keeps_the_script_waiting(
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_could_not_be_taken_back_is_not_said_to_be(tmp_path: Path) -> None:
-    waits = threading.Event()
+def interrupted(fault: Fault, folder: Path, script: list[str], *, at: str) -> tuple[Server, str]:
+    """Interrupt a script when the server is asked for a step; return what it said."""
+    with Server(fault) as server:
+        process = started(script, server, folder)
+        eventually(lambda: at in server.seen)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, err
+    return server, err
 
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(want="cancelled", step="cancel", transport="503"), "is not known (HTTP 503)"),
+        (
+            Fault(want="cancelled", step="cancel", answer=lambda _: {":status": 409}),
+            "had been decided already",
+        ),
+    ],
+)
+def test_what_is_not_taken_back_is_not_said_to_be(tmp_path: Path, fault: Fault, said: str) -> None:
     def keep(case: Case) -> JSON:
-        waits.set()
         time.sleep(HANG_SECONDS)
         return case.full("pending")
 
-    with Server(Fault(want="cancelled", tell=keep, step="cancel", transport="503")) as server:
-        process = started([GATE, *DEPLOY], server, tmp_path)
-        assert waits.wait(SECONDS)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 130
-    assert "could not be taken back (HTTP 503)" in err
+    _, err = interrupted(replace(fault, tell=keep), tmp_path, [GATE, *DEPLOY], at="read")
+    assert said in err
 
 
-def test_for_a_script_that_was_killed_nobody_goes_on_waiting(tmp_path: Path) -> None:
-    waits, go_on = threading.Event(), threading.Event()
+@pytest.mark.parametrize("script", [[GUARD, "--", "touch", "ran"], [GATE, *DEPLOY]])
+def test_an_interrupt_while_an_approval_is_used_up_runs_nothing(
+    tmp_path: Path, script: list[str]
+) -> None:
+    fault = Fault(want="ran", step="consume", transport="503")
+    server, _ = interrupted(fault, tmp_path, script, at="consume")
+    assert server.seen[-1] == "cancel"
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("transport", ["", "503"])
+def test_for_a_script_that_was_killed_nobody_goes_on_asking(
+    tmp_path: Path, transport: Transport
+) -> None:
+    go_on = threading.Event()
 
     def keep(case: Case) -> JSON:
-        waits.set()
         assert go_on.wait(HANG_SECONDS)
         return case.full("pending")
 
-    with Server(Fault(want="expired", tell=keep)) as server:
+    with Server(Fault(want="expired", tell=keep, transport=transport)) as server:
         process = started([GATE, *DEPLOY], server, tmp_path)
-        assert waits.wait(SECONDS)
+        eventually(lambda: "read" in server.seen)
         process.kill()
         process.wait(SECONDS)
         go_on.set()
         process.communicate(timeout=SECONDS)  # until nobody holds its standard error any more
     assert server.seen == ["create", "read"]
+
+
+def test_whose_waiting_is_killed_takes_back_what_was_asked(tmp_path: Path) -> None:
+    def keep(case: Case) -> JSON:
+        time.sleep(HANG_SECONDS)
+        return case.full("pending")
+
+    with Server(Fault(want="cancelled", tell=keep)) as server:
+        process = started([GATE, *DEPLOY], server, tmp_path)
+        eventually(lambda: "read" in server.seen)
+        [job] = children(process.pid)
+        os.kill(job, signal.SIGKILL)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, err
+    assert server.seen == ["create", "read", "cancel"]
 
 
 def test_high_risk_shows_the_match_code(live: Live, tmp_path: Path) -> None:
@@ -364,10 +406,10 @@ def pipeline(name: str) -> tuple[str, dict[str, str]]:
         after = "\n".join(read["deploy"]["after_script"])
         return "\n".join([*lines, "CI_JOB_STATUS=success", after]), read["deploy"]["variables"]
     steps = [step for step in read["jobs"]["deploy"]["steps"] if "run" in step]
-    whole = "\n".join(step["run"] for step in steps)
     taken = '"$(cut -d = -f 2 "$GITHUB_OUTPUT")"'
+    runs = [step["run"].replace('"${{ steps.gate.outputs.id }}"', taken) for step in steps]
     pins = {"COSIGNET_PINS": steps[0]["env"]["COSIGNET_PINS"]}
-    return whole.replace('"${{ steps.gate.outputs.id }}"', taken), pins
+    return "\n".join(f"bash -ec {shlex.quote(run)}" for run in runs), pins
 
 
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
@@ -396,6 +438,18 @@ def test_the_ready_pipelines_stop_at_a_rejection(live: Live, tmp_path: Path, nam
     person.reject(running.id)
     assert running.end()[0] == 10
     assert not (tmp_path / "deployed").exists()
+
+
+def test_a_cancelled_run_takes_back_what_was_asked(live: Live, tmp_path: Path) -> None:
+    person = live.newcomer()
+    workspace(tmp_path, person, live.url)
+    read = yaml.safe_load((RECIPES / "ci-cd" / "github-actions.yml").read_text())
+    [step] = [one for one in read["jobs"]["deploy"]["steps"] if one.get("id") == "gate"]
+    (tmp_path / "step.sh").write_text(step["run"])
+    running = Running(live, tmp_path, "-e", "step.sh", by=person, CI="true")
+    running.process.send_signal(signal.SIGINT)  # a runner tells the program that it started
+    assert running.end()[0] == 130
+    assert running.read()["cancelledAt"] is not None
 
 
 def test_the_refund_runs_with_what_was_signed(live: Live, tmp_path: Path) -> None:

@@ -55,7 +55,9 @@ def asked(program: Program, alex: Person) -> str:
 
 
 def waiting(live: Live, count: int) -> None:
-    eventually(lambda: len(live.runtime.waiters) == count)
+    """Return when so many wait: they are registered, have read, and have their places."""
+    waiters = live.runtime.waiters
+    eventually(lambda: len(waiters) == waiters.held == count)
 
 
 async def reject(rt: Runtime, confirmation: str) -> Confirmation:

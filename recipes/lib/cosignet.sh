@@ -178,7 +178,7 @@ ask_until() {
     say "unavailable ($failures in a row): HTTP $STATUS $(head -c 200 "$WORK/trouble" | tr -cd ' -~')"
     (($(now_tenths) + pause < deadline)) ||
       die "$UNAVAILABLE" 'Cosignet is unavailable. Nothing was run.'
-    sleep "$((pause / 10)).$((pause % 10))" >"$WORK/trouble" 2>&1
+    sleep "$((pause / 10)).$((pause % 10))" >/dev/null 2>&1
   done
   exit "$UNAVAILABLE"
 }

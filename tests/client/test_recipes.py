@@ -60,6 +60,7 @@ class Running:
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,
         )
         assert self.process.stderr is not None
         first = self.process.stderr.readline()
@@ -115,6 +116,28 @@ def test_the_guard_ends_as_the_command_does(live: Live, tmp_path: Path) -> None:
     running = Running(live, tmp_path, GUARD, "--", "sh", "-c", "exit 42")
     assert running.approved()[0] == 42
     assert running.read()["outcome"]["result"] == "failed"
+
+
+LONG = "trap 'exit 7' INT TERM HUP; touch began; while [ ! -e go ]; do sleep 0.02; done; exit 8"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(("send", "wanted"), [(os.kill, 8), (os.killpg, 7)])
+def test_how_a_command_ended_is_told_whatever_signal_comes(
+    live: Live, tmp_path: Path, number: signal.Signals, send: Any, wanted: int
+) -> None:
+    running = Running(live, tmp_path, GUARD, "--", "sh", "-c", LONG)
+    assert running.person.approve(running.id).is_success
+    eventually((tmp_path / "began").exists)
+    send(running.process.pid, number)
+    if send is os.kill:
+        (tmp_path / "go").touch()
+    assert running.end()[0] == wanted
+    assert running.read()["outcome"] | {"at": ""} == {
+        "result": "failed",
+        "note": f"exit status {wanted}",
+        "at": "",
+    }
 
 
 @pytest.mark.parametrize("script", [[GUARD, "--", "touch", "ran"], [GATE, *DEPLOY]])

@@ -39,7 +39,8 @@ json object argv json "$ARGV" program text "$PROGRAM" cwd text "$PWD" host text 
 require_approval
 say 'Approved, and verified here.'
 status=0
-trap : INT TERM HUP # they end the command, if they reach it; what became of it is told all the same
+trap : INT TERM HUP # they are the command's, if they reach it
 (exec -a "$1" "$PROGRAM" "${@:2}") || status=$?
+trap '' INT TERM HUP # what became of it is told in any case
 if ((status)); then report failed "exit status $status"; else report executed "exit status 0"; fi
 exit "$status"

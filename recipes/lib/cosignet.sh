@@ -147,11 +147,12 @@ once() {
     --proto '=http,https' --max-filesize 1048576 --output "$WORK/answer" --write-out '%{http_code}\n')
   [[ -z ${4:-} ]] || options+=(--data-binary "@$4" --header 'content-type: application/json')
   [[ -z ${5:-} ]] || options+=(--header "Idempotency-Key: $5")
+  local told=$WORK/status.$BASHPID # a request that an interrupt left alone still writes to its own
   : >"$WORK/answer"
   # The key goes through a pipe: arguments are seen by everybody on this machine.
   if printf 'header = "X-Api-Key: %s"\n' "${COSIGNET_API_KEY//[\"\\]/}" |
-    curl --config - "${options[@]}" "$COSIGNET_BASE_URL$2" >"$WORK/status" 2>"$WORK/trouble"; then
-    read -r STATUS <"$WORK/status"
+    curl --config - "${options[@]}" "$COSIGNET_BASE_URL$2" >"$told" 2>"$WORK/trouble"; then
+    read -r STATUS <"$told"
   else STATUS=000; fi
 }
 
@@ -324,6 +325,8 @@ verify_key() { # ORIGIN KEY
 
 believe_first_use() { # once the signature is verified
   [[ -n ${FIRST_USE:-} ]] || return 0
+  say "FIRST USE: from now on this passkey of $APPROVER is believed, and no other. Compare it with" \
+    "the approver's own list: $d_credential_id. It is kept in $FIRST_USE."
   (
     umask 077
     mkdir -p "$(dirname "$FIRST_USE")"
@@ -332,8 +335,6 @@ believe_first_use() { # once the signature is verified
       "$d_credential_id" key text "$FIRST_KEY" >"$WORK/pin"
     json pin "$FIRST_USE" "$WORK/pin" >"$FIRST_USE.new" && mv "$FIRST_USE.new" "$FIRST_USE"
   ) || die "$USAGE" "$FIRST_USE cannot be written. Nothing was run."
-  say "FIRST USE: from now on this passkey of $APPROVER is believed, and no other. Compare it with" \
-    "the approver's own list: $d_credential_id. It is kept in $FIRST_USE."
 }
 
 verify_digest() {
@@ -367,8 +368,21 @@ is_ours() {
 was_consumed() { [[ $a_id == "$ID" && -n $a_consumedAt ]]; }
 anything() { :; }
 
-# require_approval: $WORK/payload, APPROVER, ACTION, TTL, RISK → returns once it may run, else ends.
+# require_approval: $WORK/payload, APPROVER, ACTION, TTL, RISK → ID, once it may run; else it ends.
 require_approval() {
+  local earlier=${!-} status=0
+  # While a program runs in front, bash hears no signal, and one that meets it in the midst of a
+  # substitution may be lost or break its parser. So a job asks, and bash waits for nothing else.
+  trap cancel INT TERM HUP
+  obtain_approval &
+  wait "$!" || status=$?
+  ((status < 128)) || cancel # somebody ended the job
+  trap - INT TERM HUP
+  ((status == 0)) || exit "$status"
+  read -r ID <"$WORK/id"
+}
+
+obtain_approval() {
   local once
   once=$(openssl rand -hex 16)
   json object username text "$APPROVER" action text "$ACTION" ttlSeconds json "$TTL" \
@@ -380,22 +394,10 @@ require_approval() {
   [[ $STATUS == 2* ]] || refused
   ID=$a_id ASKED_HASH=$a_payloadHash
   [[ $ID =~ ^[0-9A-Za-z-]+$ ]] || die "$UNAVAILABLE" 'The server named no confirmation.'
-  local waiting earlier=${!-} status=0
-  waiting="Waiting for $APPROVER to decide: $(plain "$a_url")"
-  [[ -z $a_matchCode ]] || waiting+=$'\n'"Match code: $(plain "$a_matchCode")"
   printf '{}' >"$WORK/empty"
-  # While a program runs in front, bash hears no signal, and one that meets it in the midst of a
-  # substitution may be lost or break its parser. So a job waits, and bash for nothing but the job.
-  trap cancel INT TERM HUP
-  say "$waiting"
-  use_decision &
-  wait "$!" || status=$?
-  ((status < 128)) || cancel # somebody ended the job
-  trap - INT TERM HUP
-  ((status == 0)) || exit "$status"
-}
-
-use_decision() {
+  printf '%s\n' "$ID" >"$WORK/id"
+  say "Waiting for $APPROVER to decide: $(plain "$a_url")"
+  [[ -z $a_matchCode ]] || say "Match code: $(plain "$a_matchCode")"
   wait_for_decision
   case $a_status in
     approved) verify_decision && consume ;;
@@ -423,12 +425,13 @@ wait_for_decision() {
 cancel() { # once: a second signal would end the taking back
   trap '' INT TERM HUP
   [[ ${!-} == "$earlier" ]] || { kill -KILL "$!"; wait "$!"; } 2>/dev/null || :
-  rm -f "$WORK/status" # the request that is left alone still writes to that one
+  read -r ID 2>/dev/null <"$WORK/id" ||
+    die 130 'Interrupted. Nothing was run. What was on its way to the server ends by itself.'
   once POST "/api/confirmations/$ID/cancel" 3 "$WORK/empty"
   local asked="Whether what was asked is taken back is not known (HTTP $STATUS); undecided, it expires."
   case $STATUS in
     2??) asked='What was asked is taken back.' ;;
-    409) asked='What was asked had been decided already.' ;;
+    409) asked='What was asked had been decided already, or was over.' ;;
   esac
   die 130 "Interrupted. Nothing was run. $asked"
 }

@@ -188,7 +188,7 @@ def test_a_page_that_waits_has_a_place_of_its_address(
     first, second = (program.ask(alex.username)["id"] for _ in range(2))
     with allowing(live, held_per_address=1):
         held = hold(live.port, program, f"/confirm/{first}/data", at("198.51.100.7"))
-        eventually(lambda: len(live.runtime.waiters) == 1)
+        eventually(lambda: live.runtime.waiters.held == 1)
         path = f"/confirm/{second}/data"
         refused = look(live, "198.51.100.7", path + "?wait=25")
         assert_limited(refused, "too_many_waiting", at_most=60)

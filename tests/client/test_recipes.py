@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +224,11 @@ def test_an_interrupt_is_heard_while_the_server_keeps_the_script_waiting(
     assert not (tmp_path / "ran").exists()
 
 
+def hang(case: Case) -> JSON:
+    time.sleep(HANG_SECONDS)
+    return case.full("pending")
+
+
 def interrupted(fault: Fault, folder: Path, script: list[str], *, at: str) -> tuple[Server, str]:
     """Interrupt a script when the server is asked for a step; return what it said."""
     with Server(fault) as server:
@@ -239,19 +243,15 @@ def interrupted(fault: Fault, folder: Path, script: list[str], *, at: str) -> tu
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (Fault(want="cancelled", step="cancel", transport="503"), "is not known (HTTP 503)"),
-        (
-            Fault(want="cancelled", step="cancel", answer=lambda _: {":status": 409}),
-            "had been decided already",
-        ),
+        ({"transport": "503"}, "is not known (HTTP 503)"),
+        ({"answer": lambda _: {":status": 409}}, "had been decided already"),
     ],
 )
-def test_what_is_not_taken_back_is_not_said_to_be(tmp_path: Path, fault: Fault, said: str) -> None:
-    def keep(case: Case) -> JSON:
-        time.sleep(HANG_SECONDS)
-        return case.full("pending")
-
-    _, err = interrupted(replace(fault, tell=keep), tmp_path, [GATE, *DEPLOY], at="read")
+def test_what_is_not_taken_back_is_not_said_to_be(
+    tmp_path: Path, fault: dict[str, Any], said: str
+) -> None:
+    hangs = Fault(want="cancelled", tell=hang, step="cancel", **fault)
+    _, err = interrupted(hangs, tmp_path, [GATE, *DEPLOY], at="read")
     assert said in err
 
 
@@ -286,11 +286,7 @@ def test_for_a_script_that_was_killed_nobody_goes_on_asking(
 
 
 def test_whose_waiting_is_killed_takes_back_what_was_asked(tmp_path: Path) -> None:
-    def keep(case: Case) -> JSON:
-        time.sleep(HANG_SECONDS)
-        return case.full("pending")
-
-    with Server(Fault(want="cancelled", tell=keep)) as server:
+    with Server(Fault(want="cancelled", tell=hang)) as server:
         process = started([GATE, *DEPLOY], server, tmp_path)
         eventually(lambda: "read" in server.seen)
         [job] = children(process.pid)
